@@ -1,0 +1,202 @@
+"""Where the columns are and how sure we are: AtomID-Net at any magnification, then the sub-pixel fit."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+
+from atomwork import weights
+from atomwork.columns import fit, peaks
+from atomwork.models.detector import SEPARATION, AtomIDNet
+from atomwork.models.networks.unet import pool_scale
+
+WORKING_SPACING = 10.0  # the column spacing that the network is given [px]
+TOLERATED = 1.35  # factor on that spacing within which no other scale is tried [-]
+SCALES = (0.2, 2.5)  # smallest and largest magnification given to the network [-]
+LOOK, LOOKS = 256, 9  # side [px] and number of the tiles from which the first spacing is read
+TILE, OVERLAP = 1024, 64  # larger images pass in tiles of this side with this overlap [px]
+MIN_SIDE = 32  # px, shortest side of an image
+
+
+@dataclass(frozen=True)
+class ConfidenceMap:
+    """What the network says of an image.
+
+    Attributes
+    ----------
+    confidence : (h, w) float32 array, confidence of a column being centred there [0–1]
+    magnification : (2,) float, size of the map over the size of the image, y and x [-]
+    spacing : float, predicted spacing of the columns in the image [px]
+    dark : bool, columns are darker than their surroundings
+    """
+
+    confidence: np.ndarray
+    magnification: tuple
+    spacing: float
+    dark: bool
+
+    def on_image(self, positions):
+        """Positions (N, 2) on the map as positions on the image [px]."""
+        return (positions + 0.5) / np.array(self.magnification) - 0.5
+
+
+@lru_cache(maxsize=4)
+def network(model):
+    """The network of a registered weight, ready for inference."""
+    tensors, settings = weights.cached(model)
+    detector = AtomIDNet.from_weights(tensors, settings)
+    return detector.inference_network()
+
+
+def normalised(image):
+    """(1, 1, H, W) float32 tensor of zero median and unit deviation, whatever offset and unit the image has."""
+    image = np.asarray(image, np.float64)
+    if image.ndim != 2:
+        raise ValueError(f"image has shape {image.shape}; detect takes one (H, W) image, so pick a frame of a stack.")
+    if min(image.shape) < MIN_SIDE:
+        raise ValueError(f"image is {image.shape[0]} × {image.shape[1]} px; detection needs at least {MIN_SIDE} × {MIN_SIDE} px.")
+    if not np.isfinite(image).all():
+        raise ValueError("image holds NaN or infinite pixels; replace or crop them before detection.")
+    deviation = image.std()
+    if deviation == 0:
+        raise ValueError(f"image is constant ({image.flat[0]:g} everywhere); there is nothing to detect.")
+    return torch.from_numpy(((image - np.median(image)) / deviation).astype(np.float32))[None, None]
+
+
+@torch.inference_mode()
+def first_look(net, image):
+    """Log spacing and dark logit from up to `LOOKS` tiles spread over the image, all cells voting together."""
+    starts = [np.unique(np.linspace(0, max(n - LOOK, 0), int(np.sqrt(LOOKS))).astype(int)) for n in image.shape[-2:]]
+    tiles = [padded(image[..., y : y + LOOK, x : x + LOOK], net.stride) for y in starts[0] for x in starts[1]]
+    votes = torch.cat([net.scale(tile).flatten(2) for tile in tiles], -1)
+    return pool_scale(votes[..., None])
+
+
+def padded(image, stride):
+    """The image mirrored at its bottom and right up to multiples of the network's stride."""
+    height, width = image.shape[-2:]
+    return F.pad(image, (0, -width % stride, 0, -height % stride), mode="reflect")
+
+
+@torch.inference_mode()
+def run(net, image):
+    """Confidence (h, w) and scale votes (1, 3, n, 1) of a whole image, in overlapping tiles if it is large."""
+    height, width = image.shape[-2:]
+    confidence, votes = np.empty((height, width), np.float32), []
+    for top in tile_starts(height):
+        for left in tile_starts(width):
+            tile = image[..., top : top + TILE, left : left + TILE]
+            logits, scale = net(padded(tile, net.stride))
+            votes.append(scale.flatten(2))
+            # a tile is trusted up to half the overlap from its inner borders
+            y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
+            kept = torch.sigmoid(logits.float()[0, 0, y0 : tile.shape[-2], x0 : tile.shape[-1]])
+            confidence[top + y0 : top + tile.shape[-2], left + x0 : left + tile.shape[-1]] = kept.numpy()
+    return confidence, torch.cat(votes, -1)[..., None]
+
+
+def tile_starts(length):
+    """Where tiles of `TILE` px begin along a side."""
+    return range(0, max(length - OVERLAP, 1), TILE - OVERLAP)
+
+
+def magnified(image, magnification):
+    """The image resampled, with the anti-aliasing that a reduction needs."""
+    size = [max(MIN_SIDE, round(n * magnification)) for n in image.shape[-2:]]
+    return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def confidence_map(image, *, model="atomid"):
+    """Run the network on an image at the magnification that suits it.
+
+    Parameters
+    ----------
+    image : (H, W) float array, intensity [arb.]
+    model : str, see `weights.load`
+
+    Returns
+    -------
+    ConfidenceMap
+
+    Raises
+    ------
+    ValueError : the image is not two-dimensional, too small, constant or not finite
+    """
+    net, source = network(str(model)), normalised(image)
+    log_spacing, dark = first_look(net, source)
+    for _ in range(3):
+        magnification = float(np.clip(WORKING_SPACING / log_spacing.exp().item(), *SCALES))
+        scaled = magnified(source, magnification)
+        ratio = tuple(a / b for a, b in zip(scaled.shape[-2:], source.shape[-2:], strict=True))
+        confidence, votes = run(net, scaled)
+        found, dark = pool_scale(votes)
+        log_spacing = found - np.log(np.sqrt(ratio[0] * ratio[1]))
+        if 1 / TOLERATED < found.exp().item() / WORKING_SPACING < TOLERATED:
+            break
+    return ConfidenceMap(confidence, ratio, log_spacing.exp().item(), dark.item() > 0)
+
+
+def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True):
+    """Columns from a map that is already there, so that a slider need not run the network again.
+
+    Parameters
+    ----------
+    image : (H, W) float array, intensity [arb.]
+    confidence : ConfidenceMap of that image
+    lower_bound, window_size, refine : see `detect`
+
+    Returns
+    -------
+    DataFrame : see `detect`
+    """
+    scale = float(np.sqrt(np.prod(confidence.magnification)))
+    window = max(SEPARATION * confidence.spacing if window_size is None else window_size, 1 / scale)
+    on_map = peaks.find(confidence.confidence, lower_bound=lower_bound, window_size=window * scale)
+    height = confidence.confidence[tuple(np.rint(on_map).astype(int).T)]
+    positions = confidence.on_image(on_map)
+    if refine:
+        table = fit.refine(image, positions, spacing=confidence.spacing)
+    else:
+        table = pd.DataFrame(positions, columns=["y", "x"]).assign(y_std=np.nan, x_std=np.nan)
+        table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
+    table["confidence"] = height
+    kept = peaks.suppress(table[["y", "x"]].to_numpy(), window / 2)  # two fits that ran into one column
+    table = table[kept].sort_values(["y", "x"], ignore_index=True)
+    table.attrs.update(spacing=confidence.spacing, dark=confidence.dark)
+    return table
+
+
+def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=True):
+    """Find the atomic columns of an image.
+
+    Parameters
+    ----------
+    image : Micrograph or (H, W) float array, intensity on a linear scale [arb.], bright or dark columns
+    model : str, registered weight or path of a .safetensors file
+    lower_bound : float, smallest confidence that is kept, 0–1 (the filter lower bound)
+    window_size : float, side of the window that holds one column [px] (the filter window size);
+        0.55 of the predicted spacing if None
+    refine : bool, fit a Gaussian to every column for sub-pixel positions with error bars
+
+    Returns
+    -------
+    DataFrame : y, x [px], y_std, x_std [px], amplitude, background, width [px], confidence [0–1], in reading
+        order; NaN where nothing was fitted. ``attrs``: pixel_size [Å] or None, spacing [px], source, dark.
+
+    Raises
+    ------
+    ValueError : the image is not two-dimensional, too small, constant or not finite
+
+    References
+    ----------
+    Lin, Yan et al., Small Science 3 (2023) 2300031.
+    """
+    pixels = getattr(image, "image", image)
+    table = columns(
+        pixels, confidence_map(pixels, model=model), lower_bound=lower_bound, window_size=window_size, refine=refine
+    )
+    table.attrs.update(pixel_size=getattr(image, "pixel_size", None), source=getattr(image, "name", "array"))
+    return table

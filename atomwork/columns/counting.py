@@ -1,0 +1,50 @@
+"""From grey levels to electrons: the gain and offset under which an image's variance equals its intensity."""
+
+import numpy as np
+
+BINS = 24  # groups of pixels of like brightness
+SIGNIFICANT = 4.0  # standard errors by which the variance must rise with brightness to be counting noise
+
+
+def noise_model(image):
+    """Gain and offset of an image from its own noise.
+
+    The noise is read from the diagonal differences of 2 x 2 blocks, which columns of more than a pixel's
+    width hardly touch; a line through its variance against the brightness gives both numbers.
+
+    Parameters
+    ----------
+    image : (H, W) float array [arb.]
+
+    Returns
+    -------
+    gain : float, intensity per electron [arb./e⁻]
+    offset : float, intensity to add before dividing by the gain, which makes room for readout noise as well;
+        where the noise does not grow with brightness it is so large that all pixels weigh alike [arb.]
+    """
+    image = np.asarray(image, np.float64)
+    height, width = (n // 2 * 2 for n in image.shape)
+    blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2)
+    mean = blocks.mean((1, 3)).ravel()
+    squared = ((blocks[:, 0, :, 0] - blocks[:, 0, :, 1] - blocks[:, 1, :, 0] + blocks[:, 1, :, 1]) / 2).ravel() ** 2
+    spread = np.ptp(image)
+    groups = [g for g in np.array_split(np.argsort(mean), min(BINS, max(1, len(mean) // 50))) if len(g) > 1]
+    level = np.array([mean[g].mean() for g in groups])
+    variance = np.array([squared[g].mean() for g in groups]) + 1e-12 * max(spread, 1e-30) ** 2
+    weight = np.sqrt([len(g) for g in groups]) / variance  # the variance of a variance goes with its square
+    gain, offset, certain = rising_line(level, variance, weight)
+    if not certain:
+        return max(float(np.median(variance)) / (100 * spread), 1e-30), 100 * spread - float(np.min(image))
+    return gain, max(offset, -float(np.min(image)))
+
+
+def rising_line(level, variance, weight):
+    """Slope, intercept over slope and whether the slope is significant, by weighted least squares."""
+    if len(level) < 3 or np.ptp(level) == 0:
+        return 0.0, 0.0, False
+    design = np.stack([level - level.mean(), np.ones_like(level)], -1) * weight[:, None]
+    solution, *_ = np.linalg.lstsq(design, variance * weight, rcond=None)
+    residual = design @ solution - variance * weight
+    error = np.sqrt(np.linalg.inv(design.T @ design)[0, 0] * max(np.mean(residual**2), 2.0))
+    slope = solution[0]
+    return slope, (solution[1] / slope - level.mean()) if slope else 0.0, bool(slope > SIGNIFICANT * error)

@@ -1,0 +1,176 @@
+"""Gaussians in windows: their values, derivatives and Fisher information by moments, batched in torch.
+
+Parameters are (N, P) tensors: y, x [px], amplitude, background, then one element 1/width² for round
+columns or the three elements (yy, xx, yx) of the inverse covariance for elliptical ones [1/px²]. Every
+derivative is a polynomial in the distances dy, dx times the Gaussian, so the information follows from the
+moments Σ weight · Gaussian² · dyᵖ dxʳ, which two batched matrix products give for all columns at once.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+AMPLITUDE, BACKGROUND, SHAPE = 2, 3, 4
+# Powers (p, r) of dy and dx that occur in the derivatives, and where their products stand among the moments.
+_POWERS = torch.tensor([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
+_PRODUCTS = _POWERS[:, None] + _POWERS
+
+
+class Cutter:
+    """Square windows out of an image.
+
+    Parameters
+    ----------
+    image : (H, W) tensor
+    reach : int, half-side of the windows [px]
+    outside : float, value beyond the image
+    """
+
+    def __init__(self, image, reach, outside):
+        side = 2 * reach + 1
+        self.windows = F.pad(image, (reach,) * 4, value=outside).unfold(0, side, 1).unfold(1, side, 1)
+
+    def cut(self, centre):
+        """(N, K, K) copies of the windows around (N, 2) int pixels inside the image."""
+        return self.windows[centre[:, 0], centre[:, 1]]
+
+
+def pixels_inside(centre, reach, shape):
+    """How many pixels (N,) of each window lie in an image of the given shape."""
+    sides = [(centre[:, k] + reach).clamp_max(shape[k] - 1) - (centre[:, k] - reach).clamp_min(0) + 1 for k in (0, 1)]
+    return sides[0] * sides[1]
+
+
+def distances(parameters, centre, side):
+    """dy and dx (N, K) of the pixels ``side`` (K,) around ``centre`` (N, 2) from each column [px]."""
+    return (side - (parameters[:, :2] - centre)[..., None]).unbind(1)
+
+
+def evaluate(parameters, dy, dx):
+    """Gaussians of unit height, (N, K, K)."""
+    if parameters.shape[1] == SHAPE + 1:  # round: a product of two profiles
+        q = parameters[:, SHAPE, None]
+        return torch.exp(-0.5 * q * dy**2)[:, :, None] * torch.exp(-0.5 * q * dx**2)[:, None]
+    yy, xx, yx = parameters[:, SHAPE:].unbind(1)
+    exponent = (yy[:, None] * dy**2)[:, :, None] + (xx[:, None] * dx**2)[:, None]
+    return torch.exp(-0.5 * exponent - (yx[:, None] * dy)[:, :, None] * dx[:, None])
+
+
+def monomials(distance, highest):
+    """Powers 0 … highest of (N, K) distances, (N, highest + 1, K)."""
+    powers = [torch.ones_like(distance)]
+    for _ in range(highest):
+        powers.append(powers[-1] * distance)
+    return torch.stack(powers, 1)
+
+
+def moments(values, rows, columns):
+    """Σ values · rowsₚ · columnsᵣ over the pixels: (N, K, K), (N, p, K), (N, r, K) -> (N, p, r)."""
+    return rows @ values @ columns.mT
+
+
+def polynomials(parameters):
+    """Coefficients (N, P, 6) of the derivatives by all parameters, in the powers of `_POWERS`; 0 for the background."""
+    count, size = parameters.shape
+    amplitude, shape = parameters[:, AMPLITUDE], parameters[:, SHAPE:]
+    result = torch.zeros((count, size, len(_POWERS)))
+    result[:, AMPLITUDE, 0] = 1
+    if size == SHAPE + 1:
+        result[:, 0, 1] = result[:, 1, 2] = amplitude * shape[:, 0]
+        result[:, SHAPE, 3] = result[:, SHAPE, 5] = -0.5 * amplitude
+        return result
+    result[:, 0, 1], result[:, 0, 2] = amplitude * shape[:, 0], amplitude * shape[:, 2]
+    result[:, 1, 1], result[:, 1, 2] = amplitude * shape[:, 2], amplitude * shape[:, 1]
+    result[:, SHAPE, 3], result[:, SHAPE + 1, 5], result[:, SHAPE + 2, 4] = -0.5 * amplitude, -0.5 * amplitude, -amplitude
+    return result
+
+
+def information(parameters, dy, dx, values, weight):
+    """Fisher information (N, P, P), float64, of columns in their windows with weights 1/variance."""
+    coefficients = polynomials(parameters)
+    rows, columns = monomials(dy, 4), monomials(dx, 4)
+    shaded = weight * values
+    squares = moments(shaded * values, rows, columns)[:, _PRODUCTS[..., 0], _PRODUCTS[..., 1]]  # (N, 6, 6)
+    result = coefficients @ squares @ coefficients.mT
+    linear = moments(shaded, rows[:, :3], columns[:, :3])[:, _POWERS[:, 0], _POWERS[:, 1]]  # (N, 6)
+    with_background = (coefficients @ linear[..., None])[..., 0]
+    result[:, BACKGROUND], result[:, :, BACKGROUND] = with_background, with_background
+    result[:, BACKGROUND, BACKGROUND] = weight.sum((1, 2))
+    return result.double()
+
+
+def cross_information(here, there, product):
+    """Information (N, P, P), float64, that pairs of columns share.
+
+    Parameters
+    ----------
+    here, there : tuples (parameters, dy, dx) of the one and the other column, in the window of the first
+    product : (N, K, K) float tensor, both Gaussians times the weight
+
+    Notes
+    -----
+    The second column's background does not reach into the first one's window; the first one's is left out.
+    """
+    rows, columns = (
+        (monomials(here[axis], 2)[:, :, None] * monomials(there[axis], 2)[:, None]).flatten(1, 2) for axis in (1, 2)
+    )
+    both = moments(product, rows, columns).view(-1, 3, 3, 3, 3)  # powers of dy here, there, dx here, there
+    p, r = _POWERS.T
+    shared = both[:, p[:, None], p[None], r[:, None], r[None]]  # (N, 6, 6)
+    return (polynomials(here[0]) @ shared @ polynomials(there[0]).mT).double()
+
+
+def gradient(parameters, dy, dx, values, weighted_residual):
+    """Derivative (N, P), float64, of the log-likelihood; residuals come divided by the variance."""
+    force = moments(weighted_residual * values, monomials(dy, 2), monomials(dx, 2))[:, _POWERS[:, 0], _POWERS[:, 1]]
+    result = (polynomials(parameters) @ force[..., None])[..., 0]
+    result[:, BACKGROUND] = weighted_residual.sum((1, 2))
+    return result.double()
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What parameters a fit may reach.
+
+    Attributes
+    ----------
+    low, high : (N, P) float tensors
+    """
+
+    low: torch.Tensor
+    high: torch.Tensor
+
+    @classmethod
+    def around(cls, start, *, shift, widths, brightest, shape):
+        """Bounds about first guesses (N, P): a shift [px], widths (2,) [px], the brightest pixel, the image (H, W)."""
+        low, high = start.clone(), start.clone()
+        low[:, :2] = (low[:, :2] - shift).clamp_min(-0.5)
+        high[:, :2] = torch.minimum(high[:, :2] + shift, torch.tensor(shape) - 0.5)
+        bright = start[:, AMPLITUDE] > 0
+        low[:, AMPLITUDE] = torch.where(bright, 1e-6 * brightest, -2 * brightest)
+        high[:, AMPLITUDE] = torch.where(bright, 2 * brightest, -1e-6 * brightest)
+        low[:, BACKGROUND], high[:, BACKGROUND] = 0, 2 * brightest
+        low[:, SHAPE:], high[:, SHAPE:] = widths[1] ** -2, widths[0] ** -2
+        low[:, SHAPE + 2 :] = -high[:, SHAPE + 2 :]
+        return cls(low, high)
+
+    def step(self, parameters, change, rows):
+        """Parameters after a change that stays within bounds and can't more than double a width at once."""
+        new = parameters + change
+        reach = 0.5 * parameters[:, SHAPE, None].rsqrt()
+        new[:, :2] = parameters[:, :2] + change[:, :2].clamp(-reach, reach)
+        widths = slice(SHAPE, min(SHAPE + 2, parameters.shape[1]))
+        new[:, widths] = torch.minimum(torch.maximum(new[:, widths], parameters[:, widths] / 2), parameters[:, widths] * 2)
+        new = torch.minimum(torch.maximum(new, self.low[rows]), self.high[rows])
+        if parameters.shape[1] > SHAPE + 1:  # the inverse covariance stays positive
+            bound = 0.9 * (new[:, SHAPE] * new[:, SHAPE + 1]).sqrt()
+            new[:, SHAPE + 2] = torch.minimum(torch.maximum(new[:, SHAPE + 2], -bound), bound)
+        return new
+
+    def reached(self, parameters):
+        """Which columns (N,) came to a bound of position or width and so fitted nothing."""
+        checked = [0, 1, *range(SHAPE, min(SHAPE + 2, parameters.shape[1]))]
+        slack = 1e-4 * (self.high - self.low)
+        at_bound = (parameters <= self.low + slack) | (parameters >= self.high - slack)
+        return at_bound[:, checked].any(1)

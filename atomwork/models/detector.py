@@ -1,0 +1,158 @@
+"""AtomID-Net: where the columns are, at what spacing, and whether they are bright or dark."""
+
+import copy
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from atomwork.columns import matching, peaks
+from atomwork.models.networks.unet import ScaleUNet, pool_scale
+
+SEPARATION = 0.55  # smallest distance of two columns over the spacing [-]
+
+
+class AtomIDNet(pl.LightningModule):
+    """Detector of columns, trained on simulated images.
+
+    Parameters
+    ----------
+    widths : sequence of int, channels per level of the U-Net
+    learning_rate : float, of AdamW at its highest
+    max_steps : int, length of the one-cycle schedule [steps]
+    spacing_weight, dark_weight : float, of the branch's losses beside the map's [-]
+    map_shift : float, added to the map's logits at inference, so that the published lower bound of 0.1 is
+        the best one on the validation set
+
+    Notes
+    -----
+    The map is learned as in the paper (Gaussians of width spacing/4 and height 1), by cross-entropy less
+    its smallest possible value in place of the squared error; validation uses an exponential average of
+    the weights, which is also what is saved.
+
+    References
+    ----------
+    Lin, Yan et al., Small Science 3 (2023) 2300031.
+    """
+
+    def __init__(
+        self,
+        widths=(24, 48, 96, 128),
+        learning_rate=3e-3,
+        max_steps=10_000,
+        spacing_weight=0.2,
+        dark_weight=0.05,
+        map_shift=0.0,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.network = ScaleUNet(widths)
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+        self.average.requires_grad_(False)
+        self.scores = []
+
+    @classmethod
+    def from_weights(cls, tensors, settings):
+        """The model of a weight file; see `weights.load`."""
+        model = cls(widths=tuple(settings["widths"]), map_shift=settings["map_shift"])
+        model.network.load_state_dict(tensors)
+        model.average.module.load_state_dict(tensors)
+        return model
+
+    def to_weights(self):
+        """Tensors and settings of the averaged network for `weights.save`."""
+        return self.average.module.state_dict(), {"widths": list(self.hparams.widths), "map_shift": self.hparams.map_shift}
+
+    def inference_network(self):
+        """The averaged network with its normalisation folded into the convolutions, shifted, for inference."""
+        net = copy.deepcopy(self.average.module).eval()
+        fold_normalisation(net)
+        with torch.no_grad():
+            net.head[0].bias += self.hparams.map_shift
+        return net.to(memory_format=torch.channels_last)
+
+    def configure_optimizers(self):
+        """AdamW on a one-cycle schedule."""
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.hparams.learning_rate, weight_decay=1e-4)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.hparams.learning_rate, total_steps=self.hparams.max_steps, pct_start=0.1
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def forward(self, image):
+        """`ScaleUNet.forward` with the averaged weights."""
+        return self.average(image)
+
+    def transfer_batch_to_device(self, batch, device, dataloader_idx):
+        """Move a `simulation.datasets.Batch`."""
+        return batch.to(device)
+
+    def losses(self, network, batch):
+        """Map, spacing and polarity losses of a batch, each a scalar tensor."""
+        logits, scale = network(batch.image)
+        log_spacing, dark = pool_scale(scale)
+        shown = ~batch.spacing.isnan()
+        cross = F.binary_cross_entropy_with_logits(logits, batch.target, reduction="none")
+        least = -torch.special.xlogy(batch.target, batch.target) - torch.special.xlogy(1 - batch.target, 1 - batch.target)
+        zero = logits.sum() * 0
+        return {
+            "map": ((cross - least) * batch.weight).mean(),
+            "spacing": F.smooth_l1_loss(log_spacing[shown], batch.spacing[shown].log(), beta=0.1) if shown.any() else zero,
+            "dark": F.binary_cross_entropy_with_logits(dark[shown], batch.dark[shown].float()) if shown.any() else zero,
+        }
+
+    def total(self, losses):
+        """The weighted sum that is minimised."""
+        return losses["map"] + self.hparams.spacing_weight * losses["spacing"] + self.hparams.dark_weight * losses["dark"]
+
+    def training_step(self, batch, _):
+        """One step; see `losses`."""
+        losses = self.losses(self.network, batch)
+        self.log_dict({f"train_{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch.image))
+        return self.total(losses)
+
+    def on_train_batch_end(self, *_):
+        """Follow the weights with their exponential average."""
+        self.average.update_parameters(self.network)
+
+    def validation_step(self, batch, _):
+        """Losses and the F1 of the peaks within a quarter of the spacing, at several lower bounds."""
+        losses = self.losses(self.average, batch)
+        self.log_dict({f"val_{k}": v for k, v in losses.items()}, batch_size=len(batch.image))
+        maps = torch.sigmoid(self(batch.image)[0])[:, 0].float().cpu().numpy()
+        for confidence, truth, optional, spacing in zip(maps, batch.columns, batch.optional, batch.spacing.tolist(), strict=True):
+            self.scores.append(count_hits(confidence, truth, optional, spacing))
+
+    def on_validation_epoch_end(self):
+        """Log the pooled F1 of all validation images for each lower bound, and the best of them."""
+        hits = torch.tensor(self.scores, dtype=torch.float32).sum(0)  # (bounds, 3)
+        self.scores.clear()
+        f1 = 2 * hits[:, 0] / (hits[:, 1] + hits[:, 2]).clamp_min(1)
+        self.log_dict({"val_f1": f1.max(), "val_lower_bound": torch.tensor(BOUNDS)[f1.argmax()]}, prog_bar=True)
+
+
+def fold_normalisation(net):
+    """Merge every batch normalisation of a network in eval mode into the convolution before it."""
+    for parent in net.modules():
+        children = list(parent.named_children())
+        for (name, layer), (normal_name, normal) in zip(children, children[1:], strict=False):
+            if isinstance(layer, nn.Conv2d) and isinstance(normal, nn.BatchNorm2d):
+                setattr(parent, name, fuse_conv_bn_eval(layer, normal))
+                setattr(parent, normal_name, nn.Identity())
+
+
+BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+
+
+def count_hits(confidence, truth, optional, spacing):
+    """Hits, found and true columns of one image for each of `BOUNDS`, at the true spacing [px]."""
+    spacing = spacing if spacing == spacing else 8.0  # an empty image has none
+    counts = []
+    for bound in BOUNDS:
+        found = peaks.find(confidence, lower_bound=bound, window_size=SEPARATION * spacing)
+        result = matching.match(found, truth, tolerance=spacing / 4, optional=optional)
+        counts.append((len(result.pairs), result.n_found, result.n_truth))
+    return counts

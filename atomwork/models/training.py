@@ -1,0 +1,140 @@
+"""The training loop that every model shares: epochs of a fixed number of steps, checkpoints, resume, curves."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.loggers import CSVLogger
+from torch.utils.data import DataLoader
+
+from atomwork.simulation import datasets
+
+
+class ImageStream(pl.LightningDataModule):
+    """Training images made on the fly, one epoch after the other, and the fixed validation set.
+
+    Parameters
+    ----------
+    recipe : datasets.Recipe
+    batch_size : int
+    seed : int
+    steps_per_epoch, max_steps : int
+    workers : int, processes that make images beside the training; 0 makes them in the training process,
+        on its device
+    validation_batches : int
+    """
+
+    def __init__(self, recipe, *, batch_size, seed, steps_per_epoch, max_steps, workers, validation_batches):
+        super().__init__()
+        self.recipe, self.batch_size, self.seed, self.workers = recipe, batch_size, seed, workers
+        self.steps_per_epoch, self.max_steps, self.validation_batches = steps_per_epoch, max_steps, validation_batches
+
+    def device(self):
+        """Where images are made: beside the model, unless worker processes make them."""
+        return "cpu" if self.workers else self.trainer.strategy.root_device
+
+    def train_dataloader(self):
+        """The batches of the current epoch."""
+        first = self.trainer.current_epoch * self.steps_per_epoch
+        batches = range(first, min(first + self.steps_per_epoch, self.max_steps))
+        images = datasets.TrainingImages(self.recipe, self.batch_size, self.seed, batches, self.device())
+        return DataLoader(images, batch_size=None, num_workers=self.workers, worker_init_fn=single_thread)
+
+    def val_dataloader(self):
+        """The fixed validation set."""
+        images = datasets.validation_batches(self.validation_batches, self.batch_size, self.device())
+        return DataLoader(images, batch_size=None, num_workers=self.workers, worker_init_fn=single_thread)
+
+
+def single_thread(_):
+    """Leave the cores to the training process."""
+    torch.set_num_threads(1)
+
+
+def precision(accelerator):
+    """bf16 autocast where the hardware computes in it, else 32 bits."""
+    if accelerator == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return "bf16-mixed" if "AMX" in capability or torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def train(
+    model,
+    out_dir,
+    *,
+    max_steps,
+    recipe=None,
+    batch_size=16,
+    seed=0,
+    steps_per_epoch=250,
+    workers=1,
+    validation_batches=10,
+    resume_from=None,
+    progress=True,
+):
+    """Train a model on images made on the fly.
+
+    Parameters
+    ----------
+    model : LightningModule that takes a `datasets.Batch`
+    out_dir : path for checkpoints and metrics
+    max_steps : int, steps in all, those before a resume counted in
+    recipe : datasets.Recipe; the default one if None
+    batch_size, seed : int
+    steps_per_epoch : int, steps between two validations and checkpoints
+    workers : int, processes that make images; 0 makes them on the model's device
+    validation_batches : int
+    resume_from : path of a checkpoint (out_dir/last.ckpt of the killed run); a fresh start if None
+    progress : bool, show a progress bar
+
+    Returns
+    -------
+    pandas.DataFrame : one row per logged step with the training and validation metrics, earlier runs included
+
+    Raises
+    ------
+    FileNotFoundError : the checkpoint to resume from does not exist
+    """
+    out_dir = Path(out_dir)
+    if resume_from is not None and not Path(resume_from).is_file():
+        raise FileNotFoundError(f"resume_from={resume_from} does not exist; give the last.ckpt of the run to go on with.")
+    accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    checkpoint = ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", save_last=True)
+    version = len(list((out_dir / "metrics").glob("version_*")))
+    trainer = pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=precision(accelerator),
+        max_steps=max_steps,
+        gradient_clip_val=1.0,
+        reload_dataloaders_every_n_epochs=1,
+        logger=CSVLogger(out_dir, name="metrics", version=version),
+        log_every_n_steps=min(50, steps_per_epoch),
+        callbacks=[checkpoint, *([TQDMProgressBar(refresh_rate=10)] if progress else [])],
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    stream = ImageStream(
+        recipe or datasets.Recipe(),
+        batch_size=batch_size,
+        seed=seed,
+        steps_per_epoch=steps_per_epoch,
+        max_steps=max_steps,
+        workers=workers,
+        validation_batches=validation_batches,
+    )
+    model.network.to(memory_format=torch.channels_last)
+    trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
+    return read_metrics(out_dir)
+
+
+def read_metrics(out_dir):
+    """The metrics of all runs in ``out_dir``, later runs overriding the steps that they repeated."""
+    tables = [pd.read_csv(path) for path in sorted(Path(out_dir).glob("metrics/version_*/metrics.csv"))]
+    if not tables:
+        return pd.DataFrame()
+    return pd.concat(tables).groupby("step").last().reset_index()

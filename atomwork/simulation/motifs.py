@@ -1,0 +1,117 @@
+"""Plane projections of crystals: the cells from which training and test images are laid out.
+
+A motif is a two-dimensional cell in Å with its columns as fractional coordinates and the atoms that
+each column holds. The columns' brightness follows Z^1.7 per atom, the rule of high-angle scattering.
+The cells are projections along the zone axis named, from the published lattice parameters; ReS2's is
+an idealised 1T″ cell (a 2 x 2 cell whose four Re atoms draw together in a diamond).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from atomwork.simulation.elements import ATOMIC_NUMBER
+
+Z_EXPONENT = 1.7
+
+
+@dataclass(frozen=True)
+class Motif:
+    """A plane cell.
+
+    Attributes
+    ----------
+    name : str
+    cell : (2, 2) float array, rows are the cell vectors, (y, x) [Å]
+    fractions : (M, 2) float array, columns in units of the cell vectors [-]
+    brightness : (M,) float array, sum of Z^1.7 over a column's atoms in one cell, largest is 1
+    """
+
+    name: str
+    cell: np.ndarray
+    fractions: np.ndarray
+    brightness: np.ndarray
+
+
+def scattering(atoms):
+    """Brightness of a column of the given atoms, e.g. ``"Ti O"``: the sum of Z^1.7 [-]."""
+    return sum(ATOMIC_NUMBER[symbol] ** Z_EXPONENT for symbol in atoms.split())
+
+
+def plane_cell(a, b, angle):
+    """Cell vectors of lengths a, b [Å] enclosing ``angle`` [degrees] as rows of (y, x) [Å]."""
+    angle = np.deg2rad(angle)
+    return np.array([[0.0, a], [b * np.sin(angle), b * np.cos(angle)]])
+
+
+def motif(name, cell, sites):
+    """A `Motif` from sites ``(u, v, atoms)``; see `scattering` for the notation of the atoms."""
+    brightness = np.array([scattering(atoms) for _, _, atoms in sites])
+    fractions = np.array([(u, v) for u, v, _ in sites], float)
+    return Motif(name, cell, fractions, brightness / brightness.max())
+
+
+THIRD, TWO_THIRDS = 1 / 3, 2 / 3
+
+TRAINING_MOTIFS = tuple(
+    motif(name, plane_cell(*cell), sites)
+    for name, cell, sites in [
+        ("MoS2", (3.16, 3.16, 120), [(THIRD, TWO_THIRDS, "Mo"), (TWO_THIRDS, THIRD, "S S")]),
+        ("WS2", (3.153, 3.153, 120), [(THIRD, TWO_THIRDS, "W"), (TWO_THIRDS, THIRD, "S S")]),
+        ("graphene", (2.46, 2.46, 120), [(THIRD, TWO_THIRDS, "C"), (TWO_THIRDS, THIRD, "C")]),
+        (
+            "ReS2 1T″",
+            (6.42, 6.38, 118.9),
+            [(0.05, 0.06, "Re"), (0.56, 0.05, "Re"), (-0.06, 0.44, "Re"), (0.45, 0.45, "Re")],
+        ),
+        ("SrTiO3 [001]", (3.905, 3.905, 90), [(0, 0, "Sr"), (0.5, 0.5, "Ti O"), (0.5, 0, "O"), (0, 0.5, "O")]),
+        ("Si [110]", (5.431, 3.840, 90), [(0, 0, "Si"), (0.25, 0, "Si"), (0.5, 0.5, "Si"), (0.75, 0.5, "Si")]),
+        ("Au [100]", (2.884, 2.884, 90), [(0, 0, "Au")]),
+        ("Au [111]", (2.884 / np.sqrt(3), 2.884 / np.sqrt(3), 120), [(0, 0, "Au")]),
+    ]
+)
+
+# Drawn for validation alone.
+VALIDATION_MOTIFS = tuple(
+    motif(name, plane_cell(*cell), sites)
+    for name, cell, sites in [
+        ("MoSe2", (3.289, 3.289, 120), [(THIRD, TWO_THIRDS, "Mo"), (TWO_THIRDS, THIRD, "Se Se")]),
+        ("GaAs [110]", (5.653, 3.998, 90), [(0, 0, "Ga"), (0.25, 0, "As"), (0.5, 0.5, "Ga"), (0.75, 0.5, "As")]),
+        ("LaAlO3 [001]", (3.79, 3.79, 90), [(0, 0, "La"), (0.5, 0.5, "Al O"), (0.5, 0, "O"), (0, 0.5, "O")]),
+        ("Fe [111]", (2.341, 2.341, 120), [(0, 0, "Fe")]),
+        ("Fe [110]", (4.054, 2.866, 90), [(0, 0, "Fe"), (0.5, 0.5, "Fe")]),
+    ]
+)
+
+# Never drawn in training or validation: the fixed test set alone uses them.
+TEST_MOTIFS = tuple(
+    motif(name, plane_cell(*cell), sites)
+    for name, cell, sites in [
+        (
+            "TiO2 rutile [001]",
+            (4.594, 4.594, 90),
+            [(0, 0, "Ti"), (0.5, 0.5, "Ti"), (0.305, 0.305, "O"), (0.695, 0.695, "O"), (0.805, 0.195, "O"), (0.195, 0.805, "O")],
+        ),
+        (
+            "Bi2O2Se [100]",
+            (3.88, 12.16, 90),
+            [(0, 0, "Se"), (0.5, 0.5, "Se"), (0, 0.353, "Bi"), (0, 0.647, "Bi"), (0.5, 0.853, "Bi"), (0.5, 0.147, "Bi")]
+            + [(u, v, "O") for u in (0, 0.5) for v in (0.25, 0.75)],
+        ),
+        ("GaN [11-20]", (2.762, 5.185, 90), [(0, 0, "Ga"), (0.5, 0.5, "Ga"), (0, 0.377, "N"), (0.5, 0.877, "N")]),
+        ("Pt [110]", (3.924, 2.775, 90), [(0, 0, "Pt"), (0.5, 0.5, "Pt")]),
+        ("kagome", (5.4, 5.4, 120), [(0.5, 0, "Sn"), (0, 0.5, "Sn"), (0.5, 0.5, "Sn")]),
+        ("CsPbBr3 [001]", (5.87, 5.87, 90), [(0.5, 0.5, "Cs"), (0, 0, "Pb Br"), (0.5, 0, "Br"), (0, 0.5, "Br")]),
+        (
+            "MoTe2 1T′",
+            (6.33, 3.48, 90),
+            [(0.00, 0.0, "Mo"), (0.41, 0.5, "Mo"), (0.16, 0.5, "Te"), (0.27, 0.0, "Te"), (0.64, 0.0, "Te"), (0.79, 0.5, "Te")],
+        ),
+        (
+            "LiNiO2 [100]",
+            (2.88, 14.2, 90),
+            [(0, 0, "Ni"), (0.5, 1 / 6, "Li"), (0, THIRD, "Ni"), (0.5, 0.5, "Li"), (0.5, TWO_THIRDS, "Ni"), (0, 5 / 6, "Li")]
+            + [(0.5, 0.26, "O"), (0.5, 0.07, "O"), (0, 0.59, "O"), (0, 0.41, "O"), (0, 0.74, "O"), (0.5, 0.93, "O")],
+        ),
+    ]
+)
