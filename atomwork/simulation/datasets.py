@@ -114,26 +114,25 @@ def image_indices(arrays):
 
 
 def background(clean, torch_rng, rng, dark):
-    """Intensity under the columns, in units of their brightest pixel, and the speckle's strength (B,)."""
+    """Intensity under the columns (B, H, W), in units of their brightest pixel."""
     count = len(clean)
 
     def tensor(values):
         return torch.as_tensor(values, dtype=clean.dtype, device=clean.device).reshape(-1, 1, 1)
 
-    level = np.where(dark, log_uniform(rng, 1.2, 5, count), log_uniform(rng, 0.01, 1.5, count))
+    level = np.where(dark, log_uniform(rng, 1.2, 5, count), log_uniform(rng, 0.01, 6, count))
     waves = tensor(sometimes(rng, 0.5, 0.02, 0.4, count)) * noise.smooth_field(clean, torch_rng, int(rng.integers(2, 5)))
     stains = tensor(sometimes(rng, 0.3, 0.1, 1.5, count)) * noise.patches(clean, torch_rng, int(rng.integers(3, 9)))
-    speckle = sometimes(rng, 0.4, 0.01, 0.15, count)
-    return (tensor(level) * (1 + 0.5 * waves.clamp_min(-1.8)) + stains + 0.2 * waves).clamp_min(0.003), speckle
+    return (tensor(level) * (1 + 0.5 * waves.clamp_min(-1.8)) + stains + 0.2 * waves).clamp_min(0.003)
 
 
-def add_speckle(torch_rng, strength, transfer, shape):
-    """Amorphous carbon: white noise seen through the same probe, of unit times ``strength`` deviation."""
-    result = torch.zeros((len(strength), *shape), device=transfer.device)
-    some = torch.nonzero(torch.as_tensor(strength) > 0)[:, 0].to(transfer.device)
+def speckle_texture(torch_rng, strength, width, shape):
+    """Amorphous carbon: white noise seen through a probe of ``width`` (B,) [px], of deviation ``strength`` (B,)."""
+    result = torch.zeros((len(strength), *shape), device=width.device)
+    some = torch.nonzero(torch.as_tensor(strength) > 0)[:, 0].to(width.device)
     if len(some):
-        white = torch.randn((len(some), *shape), generator=torch_rng, device=transfer.device)
-        grain = forward.convolve(white, transfer[some])
+        white = torch.randn((len(some), *shape), generator=torch_rng, device=width.device)
+        grain = forward.convolve(white, forward.gaussian_transfer(shape, width[some]))
         scale = torch.as_tensor(strength, dtype=grain.dtype, device=grain.device)[some, None, None]
         result[some] = scale * grain / grain.square().mean((1, 2), keepdim=True).sqrt()
     return result
@@ -145,6 +144,7 @@ def recording(rng, count):
         "jitter": sometimes(rng, 0.25, 0.05, 0.6, count),
         "streak": sometimes(rng, 0.2, 0.005, 0.06, count),
         "readout": sometimes(rng, 0.5, 0.1, 2.0, count),
+        "lag": sometimes(rng, 0.25, 0.1, 0.7, count),
         "blur": sometimes(rng, 0.4, 0.2, 1.0, count),
         "spots": sometimes(rng, 0.1, 1e-5, 5e-4, count),
         "gamma": np.where(rng.random(count) < 0.3, log_uniform(rng, 0.6, 1.6, count), np.nan),
@@ -172,19 +172,20 @@ def render_scenes(drawn, widths, rng, torch_rng, device):
     Returns
     -------
     clean : (B, H, W) float tensor, columns alone, brightest pixel 1 [-]
-    transfer : the probe's transfer function
+    height : (B,) float array, height of a column of brightness 1 above its tails, in units of that pixel [-]
     merged : list of (positions, amplitude, members) of each image after `visibility.merge`
     """
     count, shape = len(drawn), (drawn[0].shape)
     width = torch.as_tensor(widths, dtype=torch.float32, device=device)
     ratio = torch.as_tensor(1 + sometimes(rng, 0.4, 0.05, 0.5, count), dtype=torch.float32, device=device)
+    tail_share = sometimes(rng, 0.6, 0.05, 0.9, count)
     transfer = forward.probe_transfer(
         shape,
         torch.maximum(width, forward.SPLAT_WIDTH * ratio.sqrt()),
         ratio=ratio,
         angle=torch.as_tensor(rng.uniform(0, np.pi, count), dtype=torch.float32, device=device),
-        tail_share=torch.as_tensor(sometimes(rng, 0.5, 0.05, 0.5, count), dtype=torch.float32, device=device),
-        tail_ratio=torch.as_tensor(rng.uniform(2, 4, count), dtype=torch.float32, device=device),
+        tail_share=torch.as_tensor(tail_share, dtype=torch.float32, device=device),
+        tail_ratio=torch.as_tensor(rng.uniform(2, 6, count), dtype=torch.float32, device=device),
     )
     impulses = forward.splat(
         concatenate([s.positions for s in drawn]).to(device),
@@ -196,8 +197,9 @@ def render_scenes(drawn, widths, rng, torch_rng, device):
     clean = forward.convolve(impulses, transfer).clamp_min(0)
     peak = clean.amax((1, 2)).clamp_min(1e-6)
     merged = [visibility.merge(s.positions, s.brightness, w) for s, w in zip(drawn, widths, strict=True)]
-    merged = [(p, a / s, m) for (p, a, m), s in zip(merged, peak.cpu().numpy(), strict=True)]
-    return clean / peak[:, None, None], transfer, merged
+    height = (1 - tail_share) / peak.cpu().numpy()  # what of a column stands on its tails, brightness 1
+    merged = [(p, a * h, m) for (p, a, m), h in zip(merged, height, strict=True)]
+    return clean / peak[:, None, None], height, merged
 
 
 def make_batch(rng, torch_rng, recipe, count, device="cpu"):
@@ -217,10 +219,12 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     """
     drawn, widths = draw_scenes(rng, recipe, count)
     dark = (rng.random(count) < recipe.dark_share) & np.array([len(s.positions) > 0 for s in drawn])
-    clean, transfer, merged = render_scenes(drawn, widths, rng, torch_rng, device)
-    under, speckle = background(clean, torch_rng, rng, dark)
+    clean, height, merged = render_scenes(drawn, widths, rng, torch_rng, device)
+    under = background(clean, torch_rng, rng, dark)
+    speckle = np.minimum(height, 1) * sometimes(rng, 0.4, 0.01, 0.2, count)
     sign = torch.as_tensor(np.where(dark, -1.0, 1.0), dtype=torch.float32, device=device)
-    texture = add_speckle(torch_rng, speckle, transfer, clean.shape[-2:])
+    grain = torch.as_tensor(widths * log_uniform(rng, 1, 2.5, count), dtype=torch.float32, device=device)
+    texture = speckle_texture(torch_rng, speckle, grain, clean.shape[-2:])
     intensity = (under + texture + sign[:, None, None] * clean).clamp_min(0.002)
     dose, camera = log_uniform(rng, *recipe.dose, count), recording(rng, count)
     scale = torch.as_tensor(dose, dtype=torch.float32, device=device) / intensity.amax((1, 2))

@@ -78,6 +78,16 @@ def detector_blur(image, strength):
     return image.index_copy(0, some, torch.lerp(sharp, blurred, strength[some]))
 
 
+def detector_lag(image, strength):
+    """Mix every pixel with the two scanned before it, as a slow detector does."""
+    strength = per_image(strength, image).expand(len(image), 1, 1)
+    some = affected(strength)
+    prompt = image[some]
+    before = F.pad(prompt[:, None], (2, 0, 0, 0), mode="replicate")[:, 0]
+    late = (2 * before[..., 1:-1] + before[..., :-2]) / 3
+    return image.index_copy(0, some, torch.lerp(prompt, late, strength[some]))
+
+
 def bright_spots(image, rng, density):
     """Replace a share ``density`` [-] of the pixels by values well above the brightest."""
     density = per_image(density, image).expand(len(image), 1, 1)
@@ -96,7 +106,7 @@ def eight_bit(image, gamma, clip):
     return (255 * grey ** per_image(gamma, image)).round()
 
 
-def degrade(image, *, rng, dose, jitter=0.0, streak=0.0, readout=0.0, blur=0.0, spots=0.0, gamma=None, clip=0.0):
+def degrade(image, *, rng, dose, jitter=0.0, streak=0.0, readout=0.0, lag=0.0, blur=0.0, spots=0.0, gamma=None, clip=0.0):
     """Turn noise-free images into recorded ones.
 
     Parameters
@@ -107,6 +117,7 @@ def degrade(image, *, rng, dose, jitter=0.0, streak=0.0, readout=0.0, blur=0.0, 
     jitter : float or (B,), scan-line displacement [px]
     streak : float or (B,), scan-line gain error [-]
     readout : float or (B,), Gaussian noise [e⁻]
+    lag : float or (B,), share of the pixels scanned before [-]
     blur : float or (B,), share of the detector's blur [-]
     spots : float or (B,), share of bright pixels [-]
     gamma : float or (B,), grey-level exponent of an 8-bit file [-]; the counts are kept if None or NaN
@@ -118,7 +129,8 @@ def degrade(image, *, rng, dose, jitter=0.0, streak=0.0, readout=0.0, blur=0.0, 
     """
     recorded = streaks(scan_jitter(image, rng, jitter), rng, streak)
     recorded = counts(recorded, rng, dose)
-    recorded = detector_blur(recorded + per_image(readout, image) * normal(image, rng), blur)
+    recorded = recorded + per_image(readout, image) * normal(image, rng)
+    recorded = detector_blur(detector_lag(recorded, lag), blur)
     recorded = bright_spots(recorded, rng, spots)
     if gamma is None:
         return recorded
