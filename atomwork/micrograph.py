@@ -12,7 +12,7 @@ from scipy.ndimage import zoom
 ANGSTROMS = {"pm": 1e-2, "Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "μm": 1e4, "mm": 1e7, "m": 1e10}
 SQUARE = 1e-3  # relative difference of the samplings along y and x up to which pixels count as square
 GREY = 0.02  # share of the range by which the channels of a grey image saved in colour may differ
-AMBIGUOUS = {".h5", ".hdf5", ".hspy"}  # endings that several readers claim; HyperSpy's own is tried first
+AMBIGUOUS = {".h5", ".hdf5"}  # endings that several readers claim; HyperSpy's own is meant
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ _SAMPLES = {
         "temul", "example_data/experimental/example_Au_nanoparticle.emd", "Au nanoparticles, 2048², Velox emd", _TEMUL
     ),
     # the two perovskite files state the sampling without a unit; it is nm
-    "perovskite_adf": Sample("atomap", "tests/datasets/test_ADF_cropped.hdf5", "ADF of a perovskite, 400 × 380", _ATOMAP, 0.09326),
+    "perovskite_adf": Sample(
+        "atomap", "tests/datasets/test_ADF_cropped.hdf5", "ADF of a perovskite, 400 × 380", _ATOMAP, 0.09326
+    ),
     "perovskite_abf": Sample("atomap", "tests/datasets/test_ABF_cropped.hdf5", "ABF of the same place", _ATOMAP, 0.09326),
     "tilt_series": Sample(
         "etspy", "tests/test_data/HAADF.mrc", "HAADF tilt series of a needle, 77 × 256²", "pip install --no-deps etspy==1.3.0"
@@ -94,7 +96,7 @@ def load(source, frame=None):
     """
     source = str(source)
     sample = find_sample(source.removeprefix("sample:")) if source.startswith("sample:") else None
-    path = Path(find_spec(sample.package).submodule_search_locations[0]) / sample.path if sample else Path(source).expanduser()
+    path = package_folder(sample) / sample.path if sample else Path(source).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{source} does not exist; give the path of an image file or one of {sample_names()}.")
     image, scales, metadata = read(path)
@@ -121,6 +123,11 @@ def find_sample(name):
     return sample
 
 
+def package_folder(sample):
+    """Where the package of a `Sample` is installed; the package itself is never imported."""
+    return Path(find_spec(sample.package).submodule_search_locations[0])
+
+
 def read(path):
     """Array, scale of every axis [Å or None] and metadata of a file.
 
@@ -131,7 +138,7 @@ def read(path):
     try:
         if path.suffix.lower() == ".npy":
             return np.load(path, allow_pickle=False), (None, None), {}
-        signals = hs.load(path, reader="HSPY") if path.suffix.lower() in AMBIGUOUS else hs.load(path)
+        signals = hs.load(path, file_format="HSPY") if path.suffix.lower() in AMBIGUOUS else hs.load(path)
     except Exception as error:  # readers raise whatever their parser trips over
         reason = str(error).strip().splitlines()
         raise ValueError(
@@ -141,7 +148,9 @@ def read(path):
     images = [s for s in (signals if isinstance(signals, list) else [signals]) if s.data.ndim >= 2]
     if len(images) != 1:
         titles = [s.metadata.General.title or "untitled" for s in images]
-        raise ValueError(f"{path.name} holds {len(images)} images ({', '.join(titles)}); export the one you want to a file of its own.")
+        raise ValueError(
+            f"{path.name} holds {len(images)} images ({', '.join(titles)}); export the one you want to a file of its own."
+        )
     signal = images[0]
     axes = list(signal.axes_manager.navigation_axes)[::-1] + list(signal.axes_manager.signal_axes)[::-1]
     scales = [ANGSTROMS[str(a.units)] * abs(a.scale) if str(a.units) in ANGSTROMS else None for a in axes]
@@ -181,8 +190,8 @@ def grey(channels, name):
     difference = np.ptp(channels, axis=-1).max() / max(np.ptp(channels), 1e-12)
     if difference > GREY:
         raise ValueError(
-            f"{name} is a colour picture (its channels differ by up to {difference:.0%} of the range), which is not an intensity; "
-            "export the image in grey."
+            f"{name} is a colour picture (its channels differ by up to {difference:.0%} of the range), "
+            "which is not an intensity; export the image in grey."
         )
     warnings.warn(f"{name} is saved in colour; its channels were averaged to one grey image.", UserWarning, stacklevel=4)
     return channels.mean(-1)

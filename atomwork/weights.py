@@ -49,7 +49,8 @@ def read(path):
     try:
         with safe_open(path, "pt") as file:
             settings = json.loads((file.metadata() or {})["settings"])
-            return {key: file.get_tensor(key) for key in file.keys()}, settings
+            keys = file.keys()
+            return {key: file.get_tensor(key) for key in keys}, settings
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not an atomwork weight file ({error}); train one with notebook 03.") from error
 

@@ -57,7 +57,9 @@ def normalised(image):
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}; detect takes one (H, W) image, so pick a frame of a stack.")
     if min(image.shape) < MIN_SIDE:
-        raise ValueError(f"image is {image.shape[0]} × {image.shape[1]} px; detection needs at least {MIN_SIDE} × {MIN_SIDE} px.")
+        raise ValueError(
+            f"image is {image.shape[0]} × {image.shape[1]} px; detection needs at least {MIN_SIDE} × {MIN_SIDE} px."
+        )
     if not np.isfinite(image).all():
         raise ValueError("image holds NaN or infinite pixels; replace or crop them before detection.")
     deviation = image.std()

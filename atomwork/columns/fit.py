@@ -71,7 +71,9 @@ class Fit:
         pad = self.drawn + 1
         canvas = torch.zeros((height + 2 * pad) * (width + 2 * pad))
         for rows in self.chunks(torch.arange(len(self.parameters))):
-            values = gaussian.evaluate(self.parameters[rows], *gaussian.distances(self.parameters[rows], self.centre[rows], side))
+            values = gaussian.evaluate(
+                self.parameters[rows], *gaussian.distances(self.parameters[rows], self.centre[rows], side)
+            )
             corner = (self.centre[rows] + pad) @ torch.tensor([width + 2 * pad, 1])
             index = corner[:, None, None] + side[:, None] * (width + 2 * pad) + side
             canvas.index_add_(0, index.flatten(), (self.parameters[rows, gaussian.AMPLITUDE, None, None] * values).flatten())
@@ -156,7 +158,7 @@ class Fit:
 
 
 def widened(covariance, lost):
-    """Covariance (N, 2, 2) after the information ``lost`` is taken off, of which at least a twentieth is left; NaN if it was none."""
+    """Covariance (N, 2, 2) less the information ``lost``, a twentieth of it left at least; NaN if it was none."""
     root, failed = torch.linalg.cholesky_ex(covariance)
     root[failed > 0] = 0
     share, axes = torch.linalg.eigh(root.mT @ lost @ root)

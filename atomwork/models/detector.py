@@ -1,6 +1,8 @@
 """AtomID-Net: where the columns are, at what spacing, and whether they are bright or dark."""
 
 import copy
+import math
+from itertools import pairwise
 
 import pytorch_lightning as pl
 import torch
@@ -87,7 +89,7 @@ class AtomIDNet(pl.LightningModule):
         return self.average(image)
 
     def transfer_batch_to_device(self, batch, device, dataloader_idx):
-        """Move a `simulation.datasets.Batch`."""
+        """Move a `simulation.batches.Batch`."""
         return batch.to(device)
 
     def losses(self, network, batch):
@@ -123,7 +125,9 @@ class AtomIDNet(pl.LightningModule):
         losses = self.losses(self.average, batch)
         self.log_dict({f"val_{k}": v for k, v in losses.items()}, batch_size=len(batch.image))
         maps = torch.sigmoid(self(batch.image)[0])[:, 0].float().cpu().numpy()
-        for confidence, truth, optional, spacing in zip(maps, batch.columns, batch.optional, batch.spacing.tolist(), strict=True):
+        for confidence, truth, optional, spacing in zip(
+            maps, batch.columns, batch.optional, batch.spacing.tolist(), strict=True
+        ):
             self.scores.append(count_hits(confidence, truth, optional, spacing))
 
     def on_validation_epoch_end(self):
@@ -137,11 +141,15 @@ class AtomIDNet(pl.LightningModule):
 def fold_normalisation(net):
     """Merge every batch normalisation of a network in eval mode into the convolution before it."""
     for parent in net.modules():
-        children = list(parent.named_children())
-        for (name, layer), (normal_name, normal) in zip(children, children[1:], strict=False):
+        for (name, layer), (normal_name, normal) in pairwise(list(parent.named_children())):
             if isinstance(layer, nn.Conv2d) and isinstance(normal, nn.BatchNorm2d):
                 setattr(parent, name, fuse_conv_bn_eval(layer, normal))
                 setattr(parent, normal_name, nn.Identity())
+
+
+def shift_to_published(lower_bound):
+    """The shift of the map's logits under which ``lower_bound`` becomes the published 0.1."""
+    return math.log(0.1 / 0.9) - math.log(lower_bound / (1 - lower_bound))
 
 
 BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)

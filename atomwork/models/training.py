@@ -17,7 +17,7 @@ class ImageStream(pl.LightningDataModule):
 
     Parameters
     ----------
-    recipe : datasets.Recipe
+    recipe : batches.Recipe
     batch_size : int
     seed : int
     steps_per_epoch, max_steps : int
@@ -79,10 +79,10 @@ def train(
 
     Parameters
     ----------
-    model : LightningModule that takes a `datasets.Batch`
+    model : LightningModule that takes a `batches.Batch`
     out_dir : path for checkpoints and metrics
     max_steps : int, steps in all, those before a resume counted in
-    recipe : datasets.Recipe; the default one if None
+    recipe : batches.Recipe; the default one if None
     batch_size, seed : int
     steps_per_epoch : int, steps between two validations and checkpoints
     workers : int, processes that make images; 0 makes them on the model's device
@@ -119,7 +119,7 @@ def train(
         num_sanity_val_steps=0,
     )
     stream = ImageStream(
-        recipe or datasets.Recipe(),
+        recipe or datasets.RECIPES["simulated"],
         batch_size=batch_size,
         seed=seed,
         steps_per_epoch=steps_per_epoch,

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from atomwork.simulation.motifs import TRAINING_MOTIFS, Motif, plane_cell
 
+CLOSEST = 0.45  # nearest distance in a random cell over the side of the square that each column has to itself [-]
 FAMILIES = {"lattice": 0.48, "bilayer": 0.12, "isolated": 0.18, "particle": 0.12, "empty": 0.10}
 
 
@@ -45,7 +46,15 @@ def nearest_distance(motif):
 
 
 def random_motif(rng, columns=(1, 4)):
-    """A random cell of any plane system with a few columns that keep their distance."""
+    """A random cell of any plane system with a few columns, none nearer than `CLOSEST` of a square cell's side."""
+    while True:
+        motif = random_cell(rng, columns)
+        if nearest_distance(motif) > CLOSEST:
+            return motif
+
+
+def random_cell(rng, columns):
+    """A random cell whose columns spread out, but may come near those of the next cell."""
     system = rng.choice(["oblique", "rectangular", "centred", "square", "hexagonal"])
     ratio, angle = {
         "oblique": (rng.uniform(1, 1.8), rng.uniform(60, 120)),
@@ -258,4 +267,5 @@ def draw(rng, shape, spacing, family, *, cells=None, cuts=None):
         positions, brightness = positions[kept], brightness[kept]
     if family != "isolated":
         positions = strain(rng, positions, spacing, shape)
-    return Scene(positions, brightness, spacing, family, name, shape)
+    inside = ((positions >= -0.5) & (positions < np.array(shape) - 0.5)).all(1)
+    return Scene(positions[inside], brightness[inside], spacing, family, name, shape)

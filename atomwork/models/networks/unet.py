@@ -1,5 +1,7 @@
 """The network of AtomID-Net: a U-Net that draws a confidence map and reads the scale off its bottleneck."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -61,9 +63,10 @@ class ScaleUNet(nn.Module):
         super().__init__()
         self.stride = 2 ** len(widths)
         self.stem = nn.PixelUnshuffle(2)
-        self.down = nn.ModuleList(block(i, o) for i, o in zip((8, *widths), widths, strict=False))
-        self.up = nn.ModuleList(nn.ConvTranspose2d(o, i, 2, 2) for i, o in reversed(list(zip(widths, widths[1:], strict=False))))
-        self.join = nn.ModuleList(block(2 * i, i) for i in reversed(widths[:-1]))
+        self.down = nn.ModuleList(block(before, after) for before, after in pairwise((8, *widths)))
+        steps = list(pairwise(widths))[::-1]
+        self.up = nn.ModuleList(nn.ConvTranspose2d(deep, shallow, 2, 2) for shallow, deep in steps)
+        self.join = nn.ModuleList(block(2 * shallow, shallow) for shallow, _ in steps)
         self.head = nn.Sequential(nn.Conv2d(widths[0], 4, 1), nn.PixelShuffle(2))
         self.branch = nn.Sequential(nn.Conv2d(widths[-1], 64, 1), nn.ReLU(), nn.Conv2d(64, 3, 1))
 

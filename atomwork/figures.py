@@ -1,0 +1,126 @@
+"""Publishable figures: every function draws on the Axes it is given and returns it."""
+
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+SHOWN = (0.5, 99.7)  # percentiles of the grey range
+DOT = 0.35  # diameter of a column's dot over the spacing
+
+
+def draw_scale_bar(ax, pixel_size):
+    """A scale bar of a round length, about a fifth of the image's width; in pixels if ``pixel_size`` [Å] is None."""
+    low, high = sorted(ax.get_xlim())
+    target = (high - low) * (pixel_size or 1) / 5
+    decade = 10 ** np.floor(np.log10(target))
+    length = max(step * decade for step in (1, 2, 5) if step * decade <= target)
+    label = f"{length:g} px" if not pixel_size else f"{length / 10:g} nm" if length >= 10 else f"{length:g} Å"
+    bar = AnchoredSizeBar(
+        ax.transData,
+        length / (pixel_size or 1),
+        label,
+        "lower left",
+        color="white",
+        frameon=True,
+        size_vertical=(high - low) / 120,
+        pad=0.3,
+        borderpad=0.5,
+    )
+    bar.patch.set(facecolor="black", alpha=0.55, edgecolor="none")
+    ax.add_artist(bar)
+    return ax
+
+
+def draw_image(ax, micrograph, scale_bar=True):
+    """The image in grey with a scale bar, without axes."""
+    low, high = np.percentile(micrograph.image, SHOWN)
+    ax.imshow(micrograph.image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    ax.set_axis_off()
+    return draw_scale_bar(ax, micrograph.pixel_size) if scale_bar else ax
+
+
+def draw_columns(ax, columns, color="#ff3b30", values=None, cmap="viridis", limits=None):
+    """A dot on every column, in one colour or coloured by ``values``; the mappable is ``ax.collections[-1]``."""
+    width = ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim()))  # display px per image px
+    size = DOT * columns.attrs.get("spacing", 10) * width * 72 / ax.figure.dpi
+    style = {"c": color} if values is None else {"c": values, "cmap": cmap}
+    if limits is not None:
+        style |= {"vmin": limits[0], "vmax": limits[1]}
+    ax.scatter(columns["x"], columns["y"], s=np.clip(size, 1.2, 12) ** 2, linewidths=0, **style)
+    return ax
+
+
+def draw_overlay(ax, micrograph, columns):
+    """The image with a red dot on every column."""
+    draw_image(ax, micrograph)
+    draw_columns(ax, columns)
+    ax.set_title(f"{micrograph.name}: {len(columns)} columns")
+    return ax
+
+
+def draw_map(ax, micrograph, columns, values, label, cmap="viridis"):
+    """Columns coloured by a quantity over the faint image, with a colour bar; the colours span 2–98 %."""
+    draw_image(ax, micrograph)
+    finite = values[np.isfinite(values)]
+    limits = np.percentile(finite, [2, 98]) if len(finite) else (0, 1)
+    draw_columns(ax, columns, values=values, cmap=cmap, limits=limits)
+    ax.figure.colorbar(ax.collections[-1], ax=ax, label=label, shrink=0.8)
+    return ax
+
+
+def draw_histogram(ax, values, label, unit_line=None):
+    """Histogram of a quantity with its median; ``unit_line`` marks an expected value."""
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, [0.5, 99.5]) if len(finite) else (0, 1)
+    ax.hist(finite, bins=60, range=(low, max(high, low + 1e-9)), color="#4878a8")
+    if len(finite):
+        ax.axvline(np.median(finite), color="black", lw=1, label=f"median {np.median(finite):.4g}")
+    if unit_line is not None:
+        ax.axvline(unit_line, color="#d9822b", lw=1, ls="--", label=f"expected {unit_line:.4g}")
+    ax.set(xlabel=label, ylabel="columns")
+    ax.legend(frameon=False)
+    return ax
+
+
+def draw_confidence(ax, confidence):
+    """The network's map, dark to bright for 0 to 1."""
+    shown = ax.imshow(confidence, cmap="magma", vmin=0, vmax=1)
+    ax.set_axis_off()
+    ax.figure.colorbar(shown, ax=ax, label="confidence", shrink=0.8)
+    return ax
+
+
+def draw_curves(axes, metrics, pairs):
+    """Training and validation curves.
+
+    Parameters
+    ----------
+    axes : sequence of Axes, one per pair
+    metrics : DataFrame of `models.training.train`
+    pairs : sequence of (label, list of columns of ``metrics``)
+    """
+    for ax, (label, names) in zip(axes, pairs, strict=True):
+        for name in names:
+            curve = metrics[["step", name]].dropna()
+            ax.plot(curve["step"], curve[name], marker=".", label=name)
+        ax.set(xlabel="step", ylabel=label)
+        ax.legend(frameon=False)
+    return axes
+
+
+def panels(count, width=7.0, height=6.0):
+    """A figure with ``count`` Axes side by side, laid out tightly."""
+    figure, axes = plt.subplots(1, count, figsize=(width * count, height), layout="constrained", squeeze=False)
+    return figure, axes[0]
+
+
+def save(figure, path, dpi=150):
+    """Write a figure under a temporary name and rename it; the ending gives the format."""
+    path = Path(path)
+    temporary = path.with_suffix(".partial")
+    figure.savefig(temporary, format=path.suffix.lstrip("."), dpi=dpi)
+    os.replace(temporary, path)
+    return path

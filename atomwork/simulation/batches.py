@@ -1,0 +1,301 @@
+"""Batches of images with their truth: scenes composed, rendered, judged and degraded in one go.
+
+A `Recipe` says what is drawn and from which ranges; `seeded_batch` draws it, on CPU or GPU.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from atomwork.simulation import forward, noise, scenes, visibility
+from atomwork.simulation.visibility import Visibility
+
+MARGIN = 32  # px around a crop, against the wrap-around of the Fourier transform
+MIN_COLUMNS_FOR_SPACING = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What images are drawn from.
+
+    Attributes
+    ----------
+    size : int, side of the square images [px]
+    spacing : (2,) range of the nearest-neighbour distance, log-uniform [px]
+    dose : (2,) range of the peak dose, log-uniform [e⁻/px]
+    width : (2,) range of a column's standard deviation over the nearest-neighbour distance [-]
+    families : shares of `scenes.FAMILIES`
+    dark_share : share of images with dark columns [-]
+    cells : where unit cells come from
+    cuts : force (or forbid) holes and edges in crystals; by chance if None
+    """
+
+    size: int = 128
+    spacing: tuple = (4.0, 48.0)
+    dose: tuple = (1.0, 1000.0)
+    width: tuple = (0.11, 0.36)
+    families: dict = field(default_factory=lambda: dict(scenes.FAMILIES))
+    dark_share: float = 0.15
+    cells: scenes.Cells = field(default_factory=scenes.Cells)
+    cuts: bool | None = None
+
+
+@dataclass
+class Batch:
+    """Images and their truth.
+
+    Attributes
+    ----------
+    image : (B, 1, H, W) float tensor, as recorded [e⁻ or grey levels]
+    target : (B, 1, H, W) float tensor, Gaussians of width spacing/4 and height 1 at the columns that count
+    weight : (B, 1, H, W) float tensor, 0 around columns that are neither asked for nor forbidden, else 1
+    spacing : (B,) float tensor [px]; NaN where an image shows no column
+    dark : (B,) bool tensor, columns darker than their surroundings
+    columns : list of B (N, 2) float arrays, the columns that count, (y, x) [px]
+    optional : list of B (M, 2) float arrays, (y, x) [px]
+    names : list of B str
+    """
+
+    image: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor
+    spacing: torch.Tensor
+    dark: torch.Tensor
+    columns: list
+    optional: list
+    names: list
+
+    def to(self, device):
+        """The same batch with its tensors on ``device``."""
+        tensors = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if torch.is_tensor(v)}
+        return Batch(**{**vars(self), **tensors})
+
+
+def log_uniform(rng, low, high, size=None):
+    """Draw with equal probability for every factor between ``low`` and ``high``."""
+    return np.exp(rng.uniform(np.log(low), np.log(high), size))
+
+
+def sometimes(rng, share, low, high, size):
+    """Zero for most images, and for a ``share`` of them a strength uniform in [low, high]."""
+    return np.where(rng.random(size) < share, rng.uniform(low, high, size), 0.0)
+
+
+def draw_scenes(rng, recipe, count):
+    """``count`` scenes on a canvas with margins, and the width of a column in each [px]."""
+    canvas = (recipe.size + 2 * MARGIN,) * 2
+    families = list(recipe.families)
+    shares = np.array([recipe.families[f] for f in families], float)
+    drawn, widths = [], []
+    for _ in range(count):
+        family = families[rng.choice(len(families), p=shares / shares.sum())]
+        spacing = log_uniform(rng, *recipe.spacing)
+        scene = scenes.draw(rng, canvas, spacing, family, cells=recipe.cells, cuts=recipe.cuts)
+        drawn.append(scene)
+        widths.append(max(spacing * log_uniform(rng, *recipe.width), forward.SPLAT_WIDTH))
+    return drawn, np.array(widths)
+
+
+def concatenate(arrays, width=None):
+    """Rows of all images as one tensor, float32."""
+    shape = (0, 2) if width is None else (0,)
+    return torch.from_numpy(np.concatenate([np.empty(shape), *arrays]).astype(np.float32))
+
+
+def image_indices(arrays):
+    """Which image every row of ``arrays`` belongs to, as one int tensor."""
+    return torch.from_numpy(np.repeat(np.arange(len(arrays)), [len(a) for a in arrays]))
+
+
+def background(clean, torch_rng, rng, dark):
+    """Intensity under the columns (B, H, W), in units of their brightest pixel."""
+    count = len(clean)
+
+    def tensor(values):
+        return torch.as_tensor(values, dtype=clean.dtype, device=clean.device).reshape(-1, 1, 1)
+
+    level = np.where(dark, log_uniform(rng, 1.2, 5, count), log_uniform(rng, 0.01, 6, count))
+    waves = tensor(sometimes(rng, 0.5, 0.02, 0.4, count)) * noise.smooth_field(clean, torch_rng, int(rng.integers(2, 5)))
+    stains = tensor(sometimes(rng, 0.3, 0.1, 1.5, count)) * noise.patches(clean, torch_rng, int(rng.integers(3, 9)))
+    return (tensor(level) * (1 + 0.5 * waves.clamp_min(-1.8)) + stains + 0.2 * waves).clamp_min(0.003)
+
+
+def speckle_texture(torch_rng, strength, width, shape):
+    """Amorphous carbon: white noise seen through a probe of ``width`` (B,) [px], of deviation ``strength`` (B,)."""
+    result = torch.zeros((len(strength), *shape), device=width.device)
+    some = torch.nonzero(torch.as_tensor(strength) > 0)[:, 0].to(width.device)
+    if len(some):
+        white = torch.randn((len(some), *shape), generator=torch_rng, device=width.device)
+        grain = forward.convolve(white, forward.gaussian_transfer(shape, width[some]))
+        scale = torch.as_tensor(strength, dtype=grain.dtype, device=grain.device)[some, None, None]
+        result[some] = scale * grain / grain.square().mean((1, 2), keepdim=True).sqrt()
+    return result
+
+
+def recording(rng, count):
+    """Strengths of `noise.degrade` for ``count`` images, the dose apart."""
+    return {
+        "jitter": sometimes(rng, 0.25, 0.05, 0.6, count),
+        "streak": sometimes(rng, 0.2, 0.005, 0.06, count),
+        "readout": sometimes(rng, 0.5, 0.1, 2.0, count),
+        "lag": sometimes(rng, 0.25, 0.1, 0.7, count),
+        "blur": sometimes(rng, 0.4, 0.2, 1.0, count),
+        "spots": sometimes(rng, 0.1, 1e-5, 5e-4, count),
+        "gamma": np.where(rng.random(count) < 0.3, log_uniform(rng, 0.6, 1.6, count), np.nan),
+        "clip": sometimes(rng, 0.5, 0.0, 0.08, count),
+    }
+
+
+def image_spacing(scene, width, columns):
+    """The spacing that sets the target's width: the mean nearest-neighbour distance of what counts.
+
+    Isolated atoms have no lattice: there the spacing is four widths, so that the target is as wide as an atom.
+    """
+    if scene.family == "empty" or len(columns) == 0:
+        return np.nan
+    if scene.family == "isolated":
+        return 4 * width
+    if len(columns) < MIN_COLUMNS_FOR_SPACING:
+        return scene.spacing
+    return cKDTree(columns).query(columns, k=2)[0][:, 1].mean()
+
+
+def render_scenes(drawn, widths, rng, torch_rng, device):
+    """Noise-free images of scenes and the columns in them.
+
+    Returns
+    -------
+    clean : (B, H, W) float tensor, columns alone, brightest pixel 1 [-]
+    height : (B,) float array, height of a column of brightness 1 above its tails, in units of that pixel [-]
+    merged : list of (positions, amplitude, members) of each image after `visibility.merge`
+    """
+    count, shape = len(drawn), (drawn[0].shape)
+    width = torch.as_tensor(widths, dtype=torch.float32, device=device)
+    ratio = torch.as_tensor(1 + sometimes(rng, 0.4, 0.05, 0.5, count), dtype=torch.float32, device=device)
+    tail_share = sometimes(rng, 0.6, 0.05, 0.9, count)
+    transfer = forward.probe_transfer(
+        shape,
+        torch.maximum(width, forward.SPLAT_WIDTH * ratio.sqrt()),
+        ratio=ratio,
+        angle=torch.as_tensor(rng.uniform(0, np.pi, count), dtype=torch.float32, device=device),
+        tail_share=torch.as_tensor(tail_share, dtype=torch.float32, device=device),
+        tail_ratio=torch.as_tensor(rng.uniform(2, 6, count), dtype=torch.float32, device=device),
+    )
+    impulses = forward.splat(
+        concatenate([s.positions for s in drawn]).to(device),
+        concatenate([s.brightness for s in drawn], 1).to(device),
+        image_indices([s.positions for s in drawn]).to(device),
+        count,
+        shape,
+    )
+    clean = forward.convolve(impulses, transfer).clamp_min(0)
+    peak = clean.amax((1, 2)).clamp_min(1e-6)
+    merged = [visibility.merge(s.positions, s.brightness, w) for s, w in zip(drawn, widths, strict=True)]
+    height = (1 - tail_share) / peak.cpu().numpy()  # what of a column stands on its tails, brightness 1
+    merged = [(p, a * h, m) for (p, a, m), h in zip(merged, height, strict=True)]
+    return clean / peak[:, None, None], height, merged
+
+
+def make_batch(rng, torch_rng, recipe, count, device="cpu"):
+    """Draw, render, judge and degrade ``count`` images.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator, for the scenes and their parameters
+    torch_rng : torch.Generator on ``device``, for pixel noise
+    recipe : Recipe
+    count : int
+    device : str or torch.device
+
+    Returns
+    -------
+    Batch
+    """
+    drawn, widths = draw_scenes(rng, recipe, count)
+    dark = (rng.random(count) < recipe.dark_share) & np.array([len(s.positions) > 0 for s in drawn])
+    clean, height, merged = render_scenes(drawn, widths, rng, torch_rng, device)
+    under = background(clean, torch_rng, rng, dark)
+    speckle = np.minimum(height, 1) * sometimes(rng, 0.4, 0.01, 0.2, count)
+    sign = torch.as_tensor(np.where(dark, -1.0, 1.0), dtype=torch.float32, device=device)
+    grain = torch.as_tensor(widths * log_uniform(rng, 1, 2.5, count), dtype=torch.float32, device=device)
+    texture = speckle_texture(torch_rng, speckle, grain, clean.shape[-2:])
+    intensity = (under + texture + sign[:, None, None] * clean).clamp_min(0.002)
+    dose, camera = log_uniform(rng, *recipe.dose, count), recording(rng, count)
+    scale = torch.as_tensor(dose, dtype=torch.float32, device=device) / intensity.amax((1, 2))
+    electrons = intensity * scale[:, None, None]
+    kinds, index, positions = judge(electrons, merged, scale * sign, widths, camera["readout"], speckle)
+    columns, optional = split(positions, index, kinds, count)
+    spacing = [image_spacing(s, w, c) for s, w, c in zip(drawn, widths, columns, strict=True)]
+    target, weight = draw_targets(columns, optional, spacing, widths, clean.shape[-2:], device)
+    inner = slice(MARGIN, -MARGIN)
+    exposed = electrons[:, inner, inner]
+    recorded = noise.degrade(exposed, rng=torch_rng, dose=exposed.amax((1, 2)), **camera)
+    return Batch(
+        image=recorded[:, None],
+        target=target[:, None, inner, inner],
+        weight=weight[:, None, inner, inner],
+        spacing=torch.tensor(spacing, dtype=torch.float32),
+        dark=torch.from_numpy(dark),
+        columns=[inside(c, recipe.size) for c in columns],
+        optional=[inside(o, recipe.size) for o in optional],
+        names=[s.name for s in drawn],
+    )
+
+
+def judge(electrons, merged, scale, widths, readout, speckle):
+    """`visibility.classify` for the columns of every image of a batch."""
+    device = electrons.device
+    positions = concatenate([p for p, _, _ in merged]).to(device)
+    index = image_indices([p for p, _, _ in merged]).to(device)
+
+    def spread(values):
+        return torch.as_tensor(values, dtype=torch.float32, device=device)[index]
+
+    kinds = visibility.classify(
+        electrons,
+        positions,
+        index,
+        concatenate([a for _, a, _ in merged], 1).to(device) * scale[index],
+        spread(widths),
+        spread(readout),
+        torch.from_numpy(np.concatenate([np.empty(0, int), *(m for _, _, m in merged)])).to(device),
+        speckle=spread(speckle) * scale[index].abs(),
+    )
+    return kinds, index, positions
+
+
+def split(positions, index, kinds, count):
+    """Per image, the (y, x) of the columns that count and of those that are optional."""
+    positions, index, kinds = (t.cpu().numpy() for t in (positions, index, kinds))
+    return tuple(
+        [positions[(index == i) & (kinds == kind)].astype(float) for i in range(count)]
+        for kind in (Visibility.COUNTS, Visibility.OPTIONAL)
+    )
+
+
+def draw_targets(columns, optional, spacing, widths, shape, device):
+    """Confidence map to learn and its weight; see `Batch`."""
+    count = len(columns)
+    width = torch.as_tensor(np.where(np.isnan(spacing), 4 * widths, spacing) / 4, dtype=torch.float32, device=device)
+    transfer = forward.gaussian_transfer(shape, width.clamp_min(forward.SPLAT_WIDTH))
+    maps = []
+    for points in (columns, optional):
+        ones = torch.ones(sum(map(len, points)), device=device)
+        impulses = forward.splat(concatenate(points).to(device), ones, image_indices(points).to(device), count, shape)
+        maps.append(forward.convolve(impulses, transfer).clamp(0, 1))
+    return maps[0], (1 - 1.5 * maps[1]).clamp(0, 1)
+
+
+def inside(points, size):
+    """Canvas coordinates as crop coordinates, those outside the crop dropped."""
+    points = points - MARGIN
+    return points[((points >= 0) & (points <= size - 1)).all(1)]
+
+
+def seeded_batch(sequence, recipe, count, device="cpu"):
+    """`make_batch` from a ``numpy.random.SeedSequence``: the same sequence gives the same bytes."""
+    scene_seed, pixel_seed = sequence.spawn(2)
+    torch_rng = torch.Generator(device).manual_seed(int(pixel_seed.generate_state(1)[0]))
+    return make_batch(np.random.default_rng(scene_seed), torch_rng, recipe, count, device)

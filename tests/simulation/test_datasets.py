@@ -1,0 +1,84 @@
+"""Data sets: the same seed gives the same bytes, and nothing is shared between training, validation and test."""
+
+import numpy as np
+import pytest
+import torch
+
+from atomwork.columns import peaks
+from atomwork.simulation import batches, datasets, motifs, scenes
+
+
+@pytest.fixture(scope="module")
+def batch():
+    recipe = batches.Recipe(spacing=(8.0, 20.0), dose=(50.0, 500.0))
+    return batches.seeded_batch(np.random.SeedSequence(3), recipe, 24)
+
+
+def test_shapes_and_ranges(batch):
+    assert batch.image.shape == batch.target.shape == batch.weight.shape == (24, 1, 128, 128)
+    for values in (batch.target, batch.weight):
+        assert values.min() >= 0
+        assert values.max() <= 1
+    assert torch.isfinite(batch.image).all()
+    assert len(batch.columns) == len(batch.optional) == len(batch.names) == 24
+
+
+def test_target_peaks_at_the_columns_that_count(batch):
+    for k in range(24):
+        columns = batch.columns[k]
+        if len(columns):
+            on_map = batch.target[k, 0].numpy()[tuple(np.rint(columns).astype(int).T)]
+            assert on_map.min() > 0.6  # at most 0.7 px from a peak of at least 1.4 px of width
+            inner = ((columns > 4) & (columns < 123)).all(1)
+            found = peaks.find(batch.target[k, 0].numpy(), lower_bound=0.6, window_size=0.4 * batch.spacing[k].item())
+            assert len(found) >= inner.sum() * 0.9
+
+
+def test_images_without_columns_have_no_spacing(batch):
+    for k, name in enumerate(batch.names):
+        if name == "empty":
+            assert torch.isnan(batch.spacing[k])
+            assert batch.target[k].max() == 0
+    assert torch.isfinite(batch.spacing[[len(c) > 0 for c in batch.columns]]).all()
+
+
+def test_columns_are_bright_or_dark_as_the_truth_says():
+    recipe = batches.Recipe(families={"lattice": 1}, dark_share=0.5, spacing=(14.0, 20.0), dose=(900.0, 1000.0), width=(0.15, 0.2))
+    batch = batches.seeded_batch(np.random.SeedSequence(1), recipe, 24)
+    for k in range(24):
+        image = batch.image[k, 0].numpy()
+        if len(batch.columns[k]) > 5:
+            at_columns = image[tuple(np.rint(batch.columns[k]).astype(int).T)].mean()
+            assert (at_columns < image.mean()) == bool(batch.dark[k])
+
+
+def test_the_same_seed_gives_the_same_bytes():
+    recipe = datasets.RECIPES["simulated"]
+    first, second, other = (datasets.TrainingImages(recipe, 2, seed, range(5, 9))[1].image for seed in (4, 4, 5))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_batch_k_is_the_same_wherever_a_run_resumes():
+    recipe = datasets.RECIPES["simulated"]
+    whole, rest = datasets.TrainingImages(recipe, 2, 4, range(9)), datasets.TrainingImages(recipe, 2, 4, range(7, 9))
+    assert torch.equal(whole[8].image, rest[1].image)
+
+
+def test_no_crystal_is_shared():
+    names = [{m.name for m in group} for group in (motifs.TRAINING_MOTIFS, motifs.VALIDATION_MOTIFS, motifs.TEST_MOTIFS)]
+    assert not names[0] & names[1] | names[0] & names[2] | names[1] & names[2]
+    assert datasets.RECIPES["simulated"].cells.random_columns[1] < datasets.TEST_CELLS.random_columns[0]
+    assert datasets.VALIDATION_SEED != datasets.TEST_SEED
+
+
+def test_the_test_set_is_fixed_and_has_every_group():
+    groups = [group for group, _ in datasets.held_out_images(1)]
+    assert groups == list(datasets.TEST_GROUPS)
+    first, second = (next(datasets.held_out_images(1))[1].image for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_every_family_is_among_training_images():
+    drawn = [batches.draw_scenes(np.random.default_rng(k), batches.Recipe(), 16)[0] for k in range(8)]
+    assert {scene.family for some in drawn for scene in some} == set(scenes.FAMILIES)
