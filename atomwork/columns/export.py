@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
+import atomap.api as am
 import hyperspy.api as hs
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from atomap.sublattice import Sublattice
 
 
 def to_csv(columns, path):
@@ -70,7 +70,7 @@ def to_atomap(columns, image):
     columns : DataFrame with y, x [px], in pixels of ``image``
     image : (H, W) float array
     """
-    sublattice = Sublattice(columns[["x", "y"]].to_numpy(), np.asarray(image, float))
+    sublattice = am.Sublattice(columns[["x", "y"]].to_numpy(), np.asarray(image, float))
     if "width" in columns:
         for atom, width in zip(sublattice.atom_list, columns["width"], strict=True):
             atom.sigma_x = atom.sigma_y = width

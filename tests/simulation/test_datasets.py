@@ -43,7 +43,9 @@ def test_images_without_columns_have_no_spacing(batch):
 
 
 def test_columns_are_bright_or_dark_as_the_truth_says():
-    recipe = batches.Recipe(families={"lattice": 1}, dark_share=0.5, spacing=(14.0, 20.0), dose=(900.0, 1000.0), width=(0.15, 0.2))
+    recipe = batches.Recipe(
+        families={"lattice": 1}, dark_share=0.5, spacing=(14.0, 20.0), dose=(900.0, 1000.0), width=(0.15, 0.2)
+    )
     batch = batches.seeded_batch(np.random.SeedSequence(1), recipe, 24)
     for k in range(24):
         image = batch.image[k, 0].numpy()
