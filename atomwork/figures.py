@@ -71,17 +71,15 @@ def draw_map(ax, micrograph, columns, values, label, cmap="viridis"):
     return ax
 
 
-def draw_histogram(ax, values, label, unit_line=None):
-    """Histogram of a quantity with its median; ``unit_line`` marks an expected value."""
+def draw_histogram(ax, values, label):
+    """Histogram of a quantity with its median."""
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, [0.5, 99.5]) if len(finite) else (0, 1)
     ax.hist(finite, bins=60, range=(low, max(high, low + 1e-9)), color="#4878a8")
+    ax.set(xlabel=label, ylabel="columns")
     if len(finite):
         ax.axvline(np.median(finite), color="black", lw=1, label=f"median {np.median(finite):.4g}")
-    if unit_line is not None:
-        ax.axvline(unit_line, color="#d9822b", lw=1, ls="--", label=f"expected {unit_line:.4g}")
-    ax.set(xlabel=label, ylabel="columns")
-    ax.legend(frameon=False)
+        ax.legend(frameon=False)
     return ax
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from atomwork import weights
-from atomwork.columns import fit, peaks
+from atomwork.columns import fit, neighbours, peaks
 from atomwork.models.detector import SEPARATION, AtomIDNet
 from atomwork.models.networks.unet import pool_scale
 
@@ -18,6 +18,7 @@ TOLERATED = 1.35  # factor on that spacing within which no other scale is tried 
 SCALES = (0.2, 2.5)  # smallest and largest magnification given to the network [-]
 LOOK, LOOKS = 256, 9  # side [px] and number of the tiles from which the first spacing is read
 TILE, OVERLAP = 1024, 64  # larger images pass in tiles of this side with this overlap [px]
+FEW = 10  # columns below which the spacing is the network's guess
 MIN_SIDE = 32  # px, shortest side of an image
 
 
@@ -157,7 +158,8 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
     scale = float(np.sqrt(np.prod(confidence.magnification)))
     window = max(SEPARATION * confidence.spacing if window_size is None else window_size, 1 / scale)
     on_map = peaks.find(confidence.confidence, lower_bound=lower_bound, window_size=window * scale)
-    height = confidence.confidence[tuple(np.rint(on_map).astype(int).T)]
+    pixels = np.rint(on_map).astype(int).clip(0, np.array(confidence.confidence.shape) - 1)
+    height = confidence.confidence[tuple(pixels.T)]
     positions = confidence.on_image(on_map)
     if refine:
         table = fit.refine(image, positions, spacing=confidence.spacing)
@@ -166,9 +168,18 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
         table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
     table["confidence"] = height
     kept = peaks.suppress(table[["y", "x"]].to_numpy(), window / 2)  # two fits that ran into one column
+    for axis, length in zip(("y", "x"), image.shape, strict=True):  # flanks of columns beyond the border
+        kept &= table[axis].between(-0.5, length - 0.5).to_numpy()
     table = table[kept].sort_values(["y", "x"], ignore_index=True)
-    table.attrs.update(spacing=confidence.spacing, dark=confidence.dark)
+    table.attrs.update(spacing=measured_spacing(table, confidence.spacing), dark=confidence.dark)
     return table
+
+
+def measured_spacing(table, predicted):
+    """Median nearest-neighbour distance of the columns [px]; the predicted one where there are too few."""
+    if len(table) < FEW:
+        return predicted
+    return float(np.median(neighbours.nearest_distance(table[["y", "x"]])))
 
 
 def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=True):

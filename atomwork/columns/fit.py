@@ -7,6 +7,7 @@ the residuals show. Images on any linear scale are first brought to electrons by
 """
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +17,17 @@ from scipy.spatial import cKDTree
 
 from atomwork.columns import counting, gaussian
 
-REACH, DRAWN = 3.0, 4.0  # half-sides of the windows that are judged and drawn, over the width [-]
+REACH, DRAWN = 2.8, 3.7  # half-sides of the windows that are judged and drawn, over the width [-]
+ROUGH_REACH = 2.0  # the same for the first steps, which only look for the width [-]
 OVERLAP = 5.0  # columns nearer than this many widths share their errors [-]
-MOVED = 2e-3  # a column that moves less than this share of its width has converged [-]
+MOVED = 0.1  # a column that moves less than this share of its error has converged [-]
 ROUGH_STEPS, STEPS = 3, 25
 LARGEST_SHIFT = 0.5  # a fit that leaves its start by this share of the spacing along an axis is refused [-]
 WIDTH_RANGE = (0.3, 2.5)  # over the usual width; a fit that reaches an end is refused [-]
 POOR = 1.6  # a column whose residuals exceed the usual by this factor has its own dispersion [-]
 SHAPE_SPREAD = 0.4  # how much 1/width² is expected to vary among columns [-]
 OUTSIDE = 1e30  # model and data beyond the image: no residual, no weight
-CHUNK = 60_000  # window pixels worked on at a time, so that they stay in the processor's cache
+CHUNK = 300_000  # window pixels worked on at a time, so that they stay in the processor's cache
 
 
 @dataclass
@@ -37,7 +39,8 @@ class Fit:
     image : (H, W) float tensor, non-negative
     centre : (N, 2) int tensor, the windows' middle pixels [px]
     parameters : (N, P) float tensor, see `gaussian`
-    width : float, which sets the windows' sizes [px]
+    width : float, the usual width [px]
+    reach : int, half-side of the windows [px]
     floor : float, least model intensity; it bounds the weights
     bounds : gaussian.Bounds
     """
@@ -46,6 +49,7 @@ class Fit:
     centre: torch.Tensor
     parameters: torch.Tensor
     width: float
+    reach: int
     floor: float
     bounds: gaussian.Bounds
 
@@ -55,29 +59,38 @@ class Fit:
         overlap = np.exp(-((positions[pairs[:, 0]] - positions[pairs[:, 1]]) ** 2).sum(1) / (4 * self.width**2))
         crowding = sum(np.bincount(pairs[:, k], overlap, len(positions)) for k in (0, 1))
         self.pairs, self.caution = torch.from_numpy(pairs.astype(np.int64)), torch.from_numpy(1 / (1 + crowding)).float()
-        self.reach, self.drawn = math.ceil(REACH * self.width), math.ceil(DRAWN * self.width)
+        self.drawn = self.reach + math.ceil((DRAWN - REACH) * self.width)
         self.side = torch.arange(-self.reach, self.reach + 1)
+        self.brush = torch.arange(-self.drawn, self.drawn + 1)
         self.data = gaussian.Cutter(self.image, self.reach, OUTSIDE)
         self.usual_shape, self.dispersion = None, 1.0
+        self.canvas = torch.zeros([n + 2 * self.drawn for n in self.image.shape])
+        for rows in self.chunks(torch.arange(len(self.parameters))):
+            self.paint(rows, self.picture(rows, self.parameters[rows]))
 
     def chunks(self, rows):
         """Pieces of ``rows`` whose windows fit the cache together."""
         return rows.split(max(8, CHUNK // (2 * self.reach + 1) ** 2))
 
+    def work(self, function, rows):
+        """Chunks of ``rows`` and what ``function`` makes of each."""
+        return [(chunk, function(chunk)) for chunk in self.chunks(rows)]
+
+    def picture(self, rows, parameters):
+        """Gaussians (n, K, K) of some columns in the windows that are drawn."""
+        values = gaussian.evaluate(parameters, *gaussian.distances(parameters, self.centre[rows], self.brush))
+        return values.mul_(parameters[:, gaussian.AMPLITUDE, None, None])
+
+    def paint(self, rows, change):
+        """Add (n, K, K) changes of some columns to the canvas, which shows all of them."""
+        corner = (self.centre[rows] + self.drawn) @ torch.tensor([self.canvas.shape[1], 1])
+        offset = self.brush[:, None] * self.canvas.shape[1] + self.brush
+        self.canvas.view(-1).index_add_(0, (corner[:, None, None] + offset).flatten(), change.flatten())
+
     def total(self):
-        """Windows on the sum of all columns' Gaussians, without backgrounds."""
-        height, width = self.image.shape
-        side = torch.arange(-self.drawn, self.drawn + 1)
-        pad = self.drawn + 1
-        canvas = torch.zeros((height + 2 * pad) * (width + 2 * pad))
-        for rows in self.chunks(torch.arange(len(self.parameters))):
-            values = gaussian.evaluate(
-                self.parameters[rows], *gaussian.distances(self.parameters[rows], self.centre[rows], side)
-            )
-            corner = (self.centre[rows] + pad) @ torch.tensor([width + 2 * pad, 1])
-            index = corner[:, None, None] + side[:, None] * (width + 2 * pad) + side
-            canvas.index_add_(0, index.flatten(), (self.parameters[rows, gaussian.AMPLITUDE, None, None] * values).flatten())
-        return gaussian.Cutter(canvas.view(height + 2 * pad, width + 2 * pad)[pad:-pad, pad:-pad], self.reach, OUTSIDE)
+        """Windows on the picture of all columns, without backgrounds."""
+        inner = slice(self.drawn, -self.drawn)
+        return gaussian.Cutter(self.canvas[inner, inner], self.reach, OUTSIDE)
 
     def judge(self, total, rows):
         """Distances, Gaussians (n, K, K), weights 1/model and residuals of some columns."""
@@ -89,20 +102,29 @@ class Fit:
 
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
-        total, moved, chi2 = self.total(), [], []
-        for chunk in self.chunks(rows):
+        total = self.total()
+
+        def step(chunk):
             dy, dx, values, weight, residual = self.judge(total, chunk)
             parameters = self.parameters[chunk]
             information = gaussian.information(parameters, dy, dx, values, weight)
             weighted = weight * residual
             gradient = gaussian.gradient(parameters, dy, dx, values, weighted)
             self.add_prior(parameters, information, gradient)
-            chi2.append((weighted * residual).mean((1, 2)))
             new = self.bounds.step(parameters, self.caution[chunk, None] * solve(information, gradient), chunk)
-            moved.append((new - parameters)[:, :2].abs().amax(1) > MOVED * new[:, gaussian.SHAPE].rsqrt())
+            error = (self.dispersion / torch.diagonal(information, dim1=1, dim2=2)[:, :2]).sqrt()
+            moved = ((new - parameters)[:, :2].abs() > MOVED * error).any(1)
+            change = self.picture(chunk, new).sub_(self.picture(chunk, parameters))
+            return new, change, moved, (weighted * residual).mean((1, 2))
+
+        chi2, still = [], []
+        for chunk, (new, change, moved, fitness) in self.work(step, rows):
             self.parameters[chunk] = new
+            self.paint(chunk, change)
+            still.append(chunk[moved])
+            chi2.append(fitness)
         self.dispersion = float(torch.cat(chi2).median())
-        return rows[torch.cat(moved)]
+        return torch.cat(still)
 
     def add_prior(self, parameters, information, gradient):
         """Let widths that the image leaves open tend to the usual one."""
@@ -128,13 +150,15 @@ class Fit:
         each neighbour (the Schur complement of the joint information); the neighbours' links among
         themselves are left out.
         """
-        total, count = self.total(), len(self.parameters)
-        inverse = torch.empty((count, self.parameters.shape[1], self.parameters.shape[1]), dtype=torch.float64)
-        chi2, pixels = torch.empty(count), gaussian.pixels_inside(self.centre, self.reach, self.image.shape)
-        for rows in self.chunks(torch.arange(count)):
+        total, everyone = self.total(), torch.arange(len(self.parameters))
+
+        def inform(rows):
             dy, dx, values, weight, residual = self.judge(total, rows)
-            inverse[rows] = invert(gaussian.information(self.parameters[rows], dy, dx, values, weight))
-            chi2[rows] = (weight * residual**2).sum((1, 2))
+            information = gaussian.information(self.parameters[rows], dy, dx, values, weight)
+            return invert(information), (weight * residual**2).sum((1, 2))
+
+        inverse, chi2 = (torch.cat(v) for v in zip(*(result for _, result in self.work(inform, everyone)), strict=True))
+        pixels = gaussian.pixels_inside(self.centre, self.reach, self.image.shape)
         each = chi2 / (pixels - self.parameters.shape[1]).clamp_min(1)
         usual = each.median()
         dispersion = torch.where(each > POOR * usual, each, usual).double()
@@ -143,14 +167,18 @@ class Fit:
     def shared(self, total, inverse):
         """Information (N, 2, 2) that positions lose to the neighbours they overlap [1/px²]."""
         result = torch.zeros((len(inverse), 2, 2), dtype=torch.float64)
-        for some in self.chunks(torch.arange(len(self.pairs))):
+
+        def compare(some):
             here, there = self.pairs[some].unbind(1)
             dy, dx, values, weight, _ = self.judge(total, here)
             far_y, far_x = gaussian.distances(self.parameters[there], self.centre[here], self.side)
             far = gaussian.evaluate(self.parameters[there], far_y, far_x)
-            cross = gaussian.cross_information(
+            return gaussian.cross_information(
                 (self.parameters[here], dy, dx), (self.parameters[there], far_y, far_x), values * far * weight
             )
+
+        for some, cross in self.work(compare, torch.arange(len(self.pairs))):
+            here, there = self.pairs[some].unbind(1)
             forth, back = cross[:, :2], cross[:, :, :2].mT
             result.index_add_(0, here, forth @ inverse[there] @ forth.mT)
             result.index_add_(0, there, back @ inverse[here] @ back.mT)
@@ -246,8 +274,9 @@ def refine(image, positions, *, spacing=None, width=None, elliptical=False):
         return table(torch.empty(0, 7 if elliptical else 5), torch.empty(0, 2, 2))
     gain, offset = counting.noise_model(image)
     electrons = torch.from_numpy(((np.asarray(image, np.float64) + offset) / gain).astype(np.float32))
-    fit = fit_all(electrons, positions, width or spacing / 5, spacing, elliptical)
-    covariance, dispersion = fit.covariance()
+    with single_thread():
+        fit = fit_all(electrons, positions, width or spacing / 5, spacing, elliptical)
+        covariance, dispersion = fit.covariance()
     result = table(fit.parameters, covariance)
     result["amplitude"] *= gain
     result["background"] = result["background"] * gain - offset
@@ -259,17 +288,28 @@ def refine(image, positions, *, spacing=None, width=None, elliptical=False):
     return result
 
 
+@contextmanager
+def single_thread():
+    """One torch thread inside: the pieces are so small that threads would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def fit_all(image, positions, width, spacing, elliptical):
     """Fit roughly in windows of the guessed width, then to the end in windows of the width found."""
     start = first_guess(image.numpy(), positions, width, elliptical)
     centre = torch.from_numpy(np.rint(positions).astype(np.int64).clip(0, np.array(image.shape) - 1))
     floor = 1e-3 * float(start[:, gaussian.AMPLITUDE].abs().median()) + 1e-12
-    limits = {"shift": LARGEST_SHIFT * spacing, "brightest": float(image.max()), "shape": image.shape}
+    limits = {"shift": LARGEST_SHIFT * spacing, "brightest": float(image.max())}
     bounds = gaussian.Bounds.around(start, widths=(width / 3, 2 * width), **limits)
-    rough = Fit(image, centre, start, width, floor, bounds).run(ROUGH_STEPS)
+    rough = Fit(image, centre, start, width, math.ceil(ROUGH_REACH * width), floor, bounds).run(ROUGH_STEPS)
     found = float(rough.parameters[:, gaussian.SHAPE].rsqrt().median())
     bounds = gaussian.Bounds.around(start, widths=(WIDTH_RANGE[0] * found, WIDTH_RANGE[1] * found), **limits)
-    fit = Fit(image, centre, rough.parameters, found, floor, bounds)
+    fit = Fit(image, centre, rough.parameters, found, math.ceil(REACH * found), floor, bounds)
     fit.usual_shape = found**-2
     return fit.run(STEPS)
 

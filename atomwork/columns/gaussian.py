@@ -142,11 +142,11 @@ class Bounds:
     high: torch.Tensor
 
     @classmethod
-    def around(cls, start, *, shift, widths, brightest, shape):
-        """Bounds about first guesses (N, P): a shift [px], widths (2,) [px], the brightest pixel, the image (H, W)."""
+    def around(cls, start, *, shift, widths, brightest):
+        """Bounds about first guesses (N, P): a shift [px], widths (2,) [px], the brightest pixel."""
         low, high = start.clone(), start.clone()
-        low[:, :2] = (low[:, :2] - shift).clamp_min(-0.5)
-        high[:, :2] = torch.minimum(high[:, :2] + shift, torch.tensor(shape) - 0.5)
+        low[:, :2] -= shift
+        high[:, :2] += shift
         bright = start[:, AMPLITUDE] > 0
         low[:, AMPLITUDE] = torch.where(bright, 1e-6 * brightest, -2 * brightest)
         high[:, AMPLITUDE] = torch.where(bright, 2 * brightest, -1e-6 * brightest)

@@ -17,7 +17,7 @@ def find(confidence_map, *, lower_bound=0.1, window_size=8, separation=None):
 
     Returns
     -------
-    (N, 2) float array, (y, x) [px], to a fraction of a pixel by a parabola through the maximum
+    (N, 2) float array, (y, x) [px], to a fraction of a pixel by a Gaussian through the maximum
 
     Raises
     ------
@@ -31,19 +31,28 @@ def find(confidence_map, *, lower_bound=0.1, window_size=8, separation=None):
     pixels = np.argwhere((confidence_map == highest) & (confidence_map >= max(lower_bound, 1e-6)))
     height = confidence_map[tuple(pixels.T)]
     pixels = pixels[np.argsort(-height, kind="stable")]
-    positions = np.clip(pixels + parabolic_offset(confidence_map, pixels), 0, np.array(confidence_map.shape) - 1)
+    positions = vertices(confidence_map, pixels)
+    # a maximum on the border may be the flank of a column whose centre lies beyond it
+    positions = positions[((positions >= -0.5) & (positions <= np.array(confidence_map.shape) - 0.5)).all(1)]
     return positions[suppress(positions, window_size if separation is None else separation)]
 
 
-def parabolic_offset(image, pixels):
-    """Where a parabola through each maximum and its neighbours peaks, (N, 2) within ±0.5 px."""
-    padded = np.pad(image, 1, mode="edge").astype(float)
-    y, x = pixels.T + 1
-    offsets = []
-    for before, after in ((padded[y - 1, x], padded[y + 1, x]), (padded[y, x - 1], padded[y, x + 1])):
-        curvature = 2 * padded[y, x] - before - after
-        offsets.append(np.where(curvature > 0, (after - before) / (2 * np.maximum(curvature, 1e-12)), 0))
-    return np.clip(np.stack(offsets, -1), -0.5, 0.5)
+def vertices(image, pixels):
+    """Where the Gaussians through each maximum and its neighbours along y and x peak, (N, 2) [px].
+
+    On the border the three pixels lie on one side, so that the peak may be found beyond it.
+    """
+    level = np.log(np.maximum(image, 1e-9))
+    result = []
+    for axis, length in enumerate(image.shape):
+        step = np.eye(2, dtype=int)[axis]
+        middle = pixels.copy()
+        middle[:, axis] = np.clip(middle[:, axis], 1, length - 2)
+        before, here, after = (level[tuple((middle + k * step).T)] for k in (-1, 0, 1))
+        bend = 2 * here - before - after
+        offset = (after - before) / (2 * np.maximum(bend, 1e-6))
+        result.append(np.where(bend > 1e-6, middle[:, axis] + offset, pixels[:, axis]))
+    return np.stack(result, -1).reshape(-1, 2)
 
 
 def suppress(positions, separation):

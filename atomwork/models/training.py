@@ -102,7 +102,9 @@ def train(
     if resume_from is not None and not Path(resume_from).is_file():
         raise FileNotFoundError(f"resume_from={resume_from} does not exist; give the last.ckpt of the run to go on with.")
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    checkpoint = ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", save_last=True)
+    # two of them: the best one alone would write nothing for as long as the score does not rise
+    latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
+    best = ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", enable_version_counter=False)
     version = len(list((out_dir / "metrics").glob("version_*")))
     trainer = pl.Trainer(
         accelerator=accelerator,
@@ -113,7 +115,7 @@ def train(
         reload_dataloaders_every_n_epochs=1,
         logger=CSVLogger(out_dir, name="metrics", version=version),
         log_every_n_steps=min(50, steps_per_epoch),
-        callbacks=[checkpoint, *([TQDMProgressBar(refresh_rate=10)] if progress else [])],
+        callbacks=[best, latest, *([TQDMProgressBar(refresh_rate=10)] if progress else [])],
         enable_progress_bar=progress,
         enable_model_summary=False,
         num_sanity_val_steps=0,

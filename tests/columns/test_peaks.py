@@ -16,7 +16,7 @@ def dots(positions, heights, width=3.0, shape=(80, 90)):
 def test_peaks_are_found_to_a_fraction_of_a_pixel_most_confident_first():
     places, heights = np.array([(20.3, 30.4), (50.2, 60.7), (60.0, 20.0)]), (0.5, 0.9, 0.3)
     found = peaks.find(dots(places, heights), lower_bound=0.1, window_size=8)
-    assert np.abs(found - places[[1, 0, 2]]).max() < 0.1
+    assert np.abs(found - places[[1, 0, 2]]).max() < 0.01
 
 
 @pytest.mark.parametrize(("lower_bound", "count"), [(0.1, 3), (0.4, 2), (0.6, 1), (0.95, 0)])
@@ -55,6 +55,13 @@ def test_transposing_the_map_transposes_the_peaks(rng):
 def test_borders_and_emptiness():
     assert peaks.find(np.zeros((30, 30)), window_size=5).shape == (0, 2)
     assert len(peaks.find(dots([(0, 0), (79, 89)], (1, 1)), window_size=5)) == 2
+
+
+@pytest.mark.parametrize(("centre", "count"), [((0.3, 40), 1), ((-0.3, 40), 1), ((-1.5, 40), 0), ((40, 90.8), 0)])
+def test_a_column_beyond_the_border_is_not_found_on_it(centre, count):
+    found = peaks.find(dots([centre], [1.0]), window_size=6)
+    assert len(found) == count
+    assert np.allclose(found, np.reshape([centre] * count, (-1, 2)), atol=0.05)
 
 
 def test_parameters_out_of_range_are_refused():

@@ -1,0 +1,131 @@
+"""Detection on images whose columns are known, and on real ones."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import zoom
+
+from atomwork import micrograph
+from atomwork.analysis import detect
+from atomwork.columns import matching, neighbours
+
+
+def hexagonal(spacing=14.0, size=320, width=0.2, dose=60.0, seed=1):
+    """Counts and true positions of a hexagonal lattice."""
+    step = spacing * np.array([[1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    grid = np.stack(np.meshgrid(np.arange(-60, 60), np.arange(-60, 60)), -1).reshape(-1, 2) @ step + size / 2
+    truth = grid[((grid > -1) & (grid < size)).all(1)]
+    axis = np.arange(size)
+    profile = [np.exp(-((axis[None] - grid[:, k, None]) ** 2) / (2 * (width * spacing) ** 2)) for k in (0, 1)]
+    expected = 0.1 + profile[0].T @ profile[1]
+    return np.random.default_rng(seed).poisson(dose * expected).astype(np.float32), truth
+
+
+def score(found, truth, spacing, size):
+    """Agreement; columns cut by the border are optional."""
+    whole = ((truth > 3) & (truth < size - 4)).all(1)
+    return matching.match(found, truth[whole], tolerance=spacing / 4, optional=truth[~whole])
+
+
+@pytest.mark.parametrize("spacing", [6.0, 10.0, 20.0, 38.0])
+def test_any_magnification_without_a_parameter(spacing):
+    image, truth = hexagonal(spacing, size=512)
+    found = detect.detect(image)
+    assert score(found, truth, spacing, 512).f1 > 0.97
+    assert found.attrs["spacing"] == pytest.approx(spacing, rel=0.15)
+
+
+def test_columns_have_everything_the_contract_names():
+    image, _ = hexagonal()
+    found = detect.detect(micrograph.Micrograph(image, 0.2, "mine"))
+    names = ["y", "x", "y_std", "x_std", "amplitude", "background", "width", "confidence"]
+    assert list(found.columns) == names
+    inner = found["y"].between(10, 310) & found["x"].between(10, 310)
+    assert found[inner].notna().to_numpy().all()
+    assert found["confidence"].between(0.1, 1).all()
+    assert found.attrs["pixel_size"] == 0.2
+    assert found.attrs["source"] == "mine"
+
+
+def test_positions_are_as_good_as_their_error_bars():
+    image, truth = hexagonal(dose=200)
+    found = detect.detect(image)
+    pairs = matching.match(found, truth, tolerance=3.5).pairs
+    error = (found[["y", "x"]].to_numpy()[pairs[:, 0]] - truth[pairs[:, 1]]) / found[["y_std", "x_std"]].to_numpy()[pairs[:, 0]]
+    assert np.nanstd(error) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 1e6), (-1.0, 500.0)])
+def test_neither_offset_nor_contrast_matter(gain, offset):
+    """Shifted by a million counts, or inverted: the same columns."""
+    image, truth = hexagonal(width=0.16)
+    found = detect.detect(gain * image + offset)
+    assert score(found, truth, 14, 320).f1 > 0.97
+    assert found.attrs["dark"] == (gain < 0)
+
+
+def test_turning_the_image_turns_the_columns():
+    image, _ = hexagonal()
+    straight, turned = detect.detect(image), detect.detect(np.rot90(image).copy())
+    back = np.stack([turned["x"], image.shape[0] - 1 - turned["y"]], -1)
+    assert matching.match(straight, back, tolerance=0.5).f1 > 0.97
+
+
+def test_an_empty_image_has_no_columns(rng):
+    for image in (rng.poisson(20, (256, 256)), rng.normal(0, 1, (300, 200))):
+        assert len(detect.detect(image)) <= 3  # of some 700 that a lattice of that look would have
+
+
+def test_nothing_is_found_in_a_hole():
+    image, truth = hexagonal(size=400)
+    y, x = np.mgrid[:400, :400]
+    hole = np.hypot(y - 200, x - 200)
+    image[hole < 70] = np.random.default_rng(2).poisson(6, np.sum(hole < 70))
+    found = detect.detect(image)
+    assert np.hypot(found["y"] - 200, found["x"] - 200).min() > 60
+    outside = np.hypot(*(truth - 200).T) > 80
+    assert matching.match(found, truth[outside], tolerance=3.5, optional=truth[~outside]).f1 > 0.97
+
+
+def test_the_two_published_parameters_do_what_they_say():
+    image, _ = hexagonal()
+    seen = detect.confidence_map(image)
+    few = detect.columns(image, seen, lower_bound=0.8, refine=False)
+    some, sparse = (detect.columns(image, seen, window_size=w, refine=False) for w in (None, 20))
+    assert len(few) < len(some)
+    assert (few["confidence"] >= 0.8).all()
+    assert neighbours.nearest_distance(sparse[["y", "x"]]).min() >= 20
+    assert some["y_std"].isna().all()
+
+
+def test_tiles_give_what_the_whole_image_gives(monkeypatch):
+    image, _ = hexagonal(spacing=10.0, size=600)
+    whole = detect.detect(image, refine=False)
+    monkeypatch.setattr(detect, "TILE", 256)
+    assert matching.match(detect.detect(image, refine=False), whole, tolerance=0.5).f1 > 0.995
+
+
+@pytest.mark.parametrize(("image", "sentence"), [
+    (np.zeros((8, 8)), "8 × 8 px"),
+    (np.ones((64, 64)), "constant"),
+    (np.full((64, 64), np.nan), "NaN"),
+    (np.zeros((3, 64, 64)), r"shape \(3, 64, 64\)"),
+])  # fmt: skip
+def test_what_is_no_image_is_refused(image, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        detect.detect(image)
+
+
+def test_mos2_has_its_lattice():
+    """Mo–Mo distance of the real monolayer: 3.16 Å."""
+    recorded = micrograph.load("sample:mos2")
+    found = detect.detect(recorded)
+    kind = neighbours.brightness_classes(found["amplitude"])
+    distance = recorded.pixel_size * neighbours.nearest_distance(found[["y", "x"]], kind)
+    assert np.nanmedian(distance[kind == 0]) == pytest.approx(3.16, rel=0.02)
+
+
+def test_an_image_and_its_enlargement_have_the_same_columns():
+    image = micrograph.load("sample:perovskite_adf").image
+    once, larger = detect.detect(image), detect.detect(zoom(image, 1.5, order=3, grid_mode=True, mode="nearest"))
+    back = (larger[["y", "x"]].to_numpy() + 0.5) / 1.5 - 0.5
+    assert matching.match(once, back, tolerance=3).f1 > 0.9

@@ -1,0 +1,137 @@
+"""The laws that a model must obey before anyone trains it in earnest."""
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from atomwork import weights
+from atomwork.models import training
+from atomwork.models.detector import AtomIDNet, shift_to_published
+from atomwork.models.networks.unet import pool_scale, standardise
+from atomwork.simulation import batches
+
+SMALL = (8, 12, 16, 24)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    recipe = batches.Recipe(size=64, spacing=(8.0, 16.0), dose=(50.0, 500.0))
+    return batches.seeded_batch(np.random.SeedSequence(2), recipe, 8)
+
+
+def model(**settings):
+    pl.seed_everything(3, verbose=False)
+    return AtomIDNet(widths=SMALL, max_steps=100, **settings)
+
+
+def test_gradient_reaches_every_parameter(batch):
+    net = model()
+    net.total(net.losses(net.network, batch)).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.network.parameters())
+
+
+def test_it_overfits_one_batch(batch):
+    net = model()
+    optimizer = torch.optim.AdamW(net.network.parameters(), 5e-3)
+    history = []
+    for _ in range(60):
+        losses = net.losses(net.network, batch)
+        optimizer.zero_grad()
+        net.total(losses).backward()
+        optimizer.step()
+        history.append(losses["map"].item())
+    assert history[-1] < 0.35 * history[0]
+    with torch.inference_mode():
+        log_spacing, _ = pool_scale(net.network(batch.image)[1])
+    shown = ~batch.spacing.isnan()
+    assert (log_spacing[shown].exp() / batch.spacing[shown]).log().abs().median() < 0.1
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, second = (model().network.state_dict() for _ in range(2))
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_the_loss_of_a_perfect_map_is_zero(batch):
+    logits = torch.logit(batch.target, eps=1e-6)
+    losses = model().losses(lambda image: (logits, torch.zeros(8, 3, 4, 4)), batch)
+    assert losses["map"].item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.0, 100.0), (0.01, 0.0), (1e4, -5.0)])
+def test_units_and_offsets_do_not_matter(batch, gain, offset):
+    assert torch.allclose(standardise(batch.image), standardise(gain * batch.image + offset), atol=2e-2)
+
+
+def test_a_tile_is_seen_as_part_of_the_whole(torch_rng):
+    image = torch.rand(1, 1, 512, 512, generator=torch_rng)
+    whole, tile = standardise(image)[..., 128:384, 128:384], standardise(image[..., 128:384, 128:384])
+    inner = slice(64, -64)
+    assert torch.allclose(whole[..., inner, inner], tile[..., inner, inner], atol=0.02)
+
+
+def test_folding_the_normalisation_changes_nothing_but_the_shift(batch):
+    net = model(map_shift=-1.5)
+    for layer in net.average.modules():  # as after training, not as initialised
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_(), layer.running_var.uniform_(0.5, 2)
+    net.eval()
+    with torch.inference_mode():
+        plain, folded = net.average(batch.image), net.inference_network()(batch.image)
+    assert torch.allclose(plain[0] - 1.5, folded[0], atol=1e-3)
+    assert torch.allclose(plain[1], folded[1], atol=1e-3)
+
+
+def test_the_shift_makes_the_best_bound_the_published_one():
+    shift = shift_to_published(0.4)
+    assert torch.sigmoid(torch.logit(torch.tensor(0.4)) + shift).item() == pytest.approx(0.1)
+
+
+def test_weights_survive_the_file(tmp_path, batch):
+    net = model(map_shift=-0.7).eval()
+    weights.save(tmp_path / "w.safetensors", *net.to_weights())
+    again = AtomIDNet.from_weights(*weights.read(tmp_path / "w.safetensors")).eval()
+    assert again.hparams.map_shift == -0.7
+    with torch.inference_mode():
+        assert torch.equal(net(batch.image)[0], again(batch.image)[0])
+
+
+RUN = {"recipe": batches.Recipe(size=64), "batch_size": 4, "steps_per_epoch": 3, "workers": 0, "validation_batches": 1}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")  # tips on workers and folders
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:DeprecationWarning")
+def test_a_killed_run_resumes_to_the_same_result(tmp_path, monkeypatch):
+    def train(out_dir, **options):
+        net = model()
+        metrics = training.train(net, tmp_path / out_dir, max_steps=9, seed=5, progress=False, **RUN, **options)
+        return net, metrics
+
+    whole, metrics = train("whole")
+
+    class Killed(Exception):
+        pass
+
+    def killing_step(self, batch, index, step=AtomIDNet.training_step):
+        if self.global_step == 7:  # in the middle of the third epoch
+            raise Killed
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AtomIDNet, "training_step", killing_step)
+        with pytest.raises(Killed):
+            train("killed")
+    kept = torch.load(tmp_path / "killed" / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == 6  # the last whole epoch, whether or not its score was the best
+    resumed, resumed_metrics = train("killed", resume_from=tmp_path / "killed" / "last.ckpt")
+    for key, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[key]), key
+    # the resumed run validates once more where it starts; every figure is one of the whole run's
+    assert set(metrics["val_map"].dropna()) == set(resumed_metrics["val_map"].dropna())
+
+
+def test_resuming_from_nothing_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="resume_from="):
+        training.train(model(), tmp_path, max_steps=1, resume_from=tmp_path / "no.ckpt")
