@@ -15,7 +15,7 @@ from atomwork.models.networks.unet import pool_scale
 
 WORKING_SPACING = 10.0  # the column spacing that the network is given [px]
 TOLERATED = 1.35  # factor on that spacing within which no other scale is tried [-]
-SCALES = (0.2, 2.5)  # smallest and largest magnification given to the network [-]
+SCALES = (0.2, 1.0)  # smallest and largest magnification [-]; enlarged noise would look like columns
 LOOK, LOOKS = 256, 9  # side [px] and number of the tiles from which the first spacing is read
 TILE, OVERLAP = 1024, 64  # larger images pass in tiles of this side with this overlap [px]
 FEW = 10  # columns below which the spacing is the network's guess

@@ -50,11 +50,12 @@ class Batch:
     ----------
     image : (B, 1, H, W) float tensor, as recorded [e⁻ or grey levels]
     target : (B, 1, H, W) float tensor, Gaussians of width spacing/4 and height 1 at the columns that count
-    weight : (B, 1, H, W) float tensor, 0 around columns that are neither asked for nor forbidden, else 1
+    weight : (B, 1, H, W) float tensor, 0 around columns on the verge of visibility, else 1
     spacing : (B,) float tensor [px]; NaN where an image shows no column
     dark : (B,) bool tensor, columns darker than their surroundings
     columns : list of B (N, 2) float arrays, the columns that count, (y, x) [px]
-    optional : list of B (M, 2) float arrays, (y, x) [px]
+    optional : list of B (M, 2) float arrays, (y, x) [px], all other columns: too faint to be asked for, and yet
+        a detector that finds one is not wrong
     names : list of B str
     """
 
@@ -226,9 +227,11 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     scale = torch.as_tensor(dose, dtype=torch.float32, device=device) / intensity.amax((1, 2))
     electrons = intensity * scale[:, None, None]
     kinds, index, positions = judge(electrons, merged, scale * sign, widths, camera["readout"], speckle)
-    columns, optional = split(positions, index, kinds, count)
+    columns, faint, hidden = (
+        split(positions, index, kinds, count, kind) for kind in (Visibility.COUNTS, Visibility.OPTIONAL, Visibility.HIDDEN)
+    )
     spacing = [image_spacing(s, w, c) for s, w, c in zip(drawn, widths, columns, strict=True)]
-    target, weight = draw_targets(columns, optional, spacing, widths, clean.shape[-2:], device)
+    target, weight = draw_targets(columns, faint, spacing, widths, clean.shape[-2:], device)
     inner = slice(MARGIN, -MARGIN)
     exposed = electrons[:, inner, inner]
     recorded = noise.degrade(exposed, rng=torch_rng, dose=exposed.amax((1, 2)), **camera)
@@ -239,7 +242,7 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
         spacing=torch.tensor(spacing, dtype=torch.float32),
         dark=torch.from_numpy(dark),
         columns=[inside(c, recipe.size) for c in columns],
-        optional=[inside(o, recipe.size) for o in optional],
+        optional=[inside(np.concatenate(rest), recipe.size) for rest in zip(faint, hidden, strict=True)],
         names=[s.name for s in drawn],
     )
 
@@ -266,22 +269,19 @@ def judge(electrons, merged, scale, widths, readout, speckle):
     return kinds, index, positions
 
 
-def split(positions, index, kinds, count):
-    """Per image, the (y, x) of the columns that count and of those that are optional."""
+def split(positions, index, kinds, count, kind):
+    """Per image, the (y, x) of the columns of one `Visibility`."""
     positions, index, kinds = (t.cpu().numpy() for t in (positions, index, kinds))
-    return tuple(
-        [positions[(index == i) & (kinds == kind)].astype(float) for i in range(count)]
-        for kind in (Visibility.COUNTS, Visibility.OPTIONAL)
-    )
+    return [positions[(index == i) & (kinds == kind)].astype(float) for i in range(count)]
 
 
-def draw_targets(columns, optional, spacing, widths, shape, device):
+def draw_targets(columns, faint, spacing, widths, shape, device):
     """Confidence map to learn and its weight; see `Batch`."""
     count = len(columns)
     width = torch.as_tensor(np.where(np.isnan(spacing), 4 * widths, spacing) / 4, dtype=torch.float32, device=device)
     transfer = forward.gaussian_transfer(shape, width.clamp_min(forward.SPLAT_WIDTH))
     maps = []
-    for points in (columns, optional):
+    for points in (columns, faint):
         ones = torch.ones(sum(map(len, points)), device=device)
         impulses = forward.splat(concatenate(points).to(device), ones, image_indices(points).to(device), count, shape)
         maps.append(forward.convolve(impulses, transfer).clamp(0, 1))
@@ -296,6 +296,9 @@ def inside(points, size):
 
 def seeded_batch(sequence, recipe, count, device="cpu"):
     """`make_batch` from a ``numpy.random.SeedSequence``: the same sequence gives the same bytes."""
-    scene_seed, pixel_seed = sequence.spawn(2)
+    # not sequence.spawn, which gives other children every time it is called
+    scene_seed, pixel_seed = (
+        np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, child)) for child in (0, 1)
+    )
     torch_rng = torch.Generator(device).manual_seed(int(pixel_seed.generate_state(1)[0]))
     return make_batch(np.random.default_rng(scene_seed), torch_rng, recipe, count, device)

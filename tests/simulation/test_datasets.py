@@ -54,6 +54,12 @@ def test_columns_are_bright_or_dark_as_the_truth_says():
             assert (at_columns < image.mean()) == bool(batch.dark[k])
 
 
+def test_a_sequence_can_be_used_twice():
+    sequence = np.random.SeedSequence(8)
+    first, second = (batches.seeded_batch(sequence, batches.Recipe(size=64), 2).image for _ in range(2))
+    assert torch.equal(first, second)
+
+
 def test_the_same_seed_gives_the_same_bytes():
     recipe = datasets.RECIPES["simulated"]
     first, second, other = (datasets.TrainingImages(recipe, 2, seed, range(5, 9))[1].image for seed in (4, 4, 5))

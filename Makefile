@@ -1,0 +1,46 @@
+# Every target sets up .venv by itself; `make help` lists them.
+PYTHON ?= python3
+PY := .venv/bin/python
+READY := .venv/ready
+IMAGE ?= sample:mos2
+OUT ?= results/quickstart
+
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help run test lint bench app full clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements.lock requirements-samples.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-samples.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: $(READY) ## columns with error bars and a report of IMAGE=path (default: a real MoS2 monolayer)
+	$(PY) -m atomwork.batch notebooks/00_quickstart.ipynb "$(IMAGE)" --out-dir "$(OUT)"
+	@echo "report: $(OUT)/report.html"
+
+test: $(READY) lint ## lint, then all tests
+	$(PY) -m pytest
+
+lint: $(READY) ## ruff and the notebooks' contract
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pytest -q tests/notebooks/test_contract.py
+
+bench: $(READY) ## accuracy and speed against Atomap, LoG and the Cramér-Rao limit, as tables
+	$(PY) -m tests.benchmarks
+
+app: $(READY) ## the notebooks in JupyterLab
+	$(PY) -m jupyterlab notebooks
+
+full: $(READY) ## every notebook with its full parameters (hours on a CPU)
+	$(PY) -m tests.notebooks.full results/full
+
+clean: ## remove results and the environment
+	rm -rf results .venv .pytest_cache .ruff_cache build ./*.egg-info

@@ -1,0 +1,14 @@
+"""`make bench`: what README promises, measured in one run and printed as tables."""
+
+from tests.benchmarks import accuracy, speed
+
+if __name__ == "__main__":
+    for table in (
+        accuracy.held_out_groups,
+        accuracy.fields_of_view,
+        accuracy.position_errors,
+        speed.fit_speed,
+        speed.detection_speed,
+    ):
+        title, rows = table()
+        print(f"\n## {title}\n\n{rows.to_markdown(index=False, floatfmt='.4g')}", flush=True)

@@ -1,0 +1,69 @@
+"""Speed and memory as ratios against named peers in the same run."""
+
+import resource
+import time
+
+import atomap.api as am
+import numpy as np
+import pandas as pd
+from skimage.feature import blob_log
+
+from atomwork.analysis import detect
+from atomwork.columns import fit
+from tests.benchmarks.accuracy import lattice
+
+
+def fastest(function, repeats=5):
+    """Shortest of several wall times [s], after one run to warm up."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def fit_with_atomap(image, positions):
+    """Wall time of Atomap's two-dimensional Gaussian fit [s]."""
+    sublattice = am.Sublattice(positions[:, ::-1], image)
+    sublattice.find_nearest_neighbors()
+    start = time.perf_counter()
+    sublattice.refine_atom_positions_using_2d_gaussian(show_progressbar=False)
+    return time.perf_counter() - start
+
+
+def fit_speed():
+    """Time per column of the fit against Atomap's."""
+    image, truth, rng = lattice(50, 55)
+    begin = truth + rng.normal(0, 0.7, truth.shape)
+    ours = fastest(lambda: fit.refine(image, begin)) / len(truth)
+    small, few, _ = lattice(50, 12)
+    atomap = fit_with_atomap(small, few) / len(few)
+    rows = [
+        {"fit": "atomwork", "columns": len(truth), "ms per column": 1e3 * ours, "times faster": atomap / ours},
+        {"fit": "Atomap 2-D Gaussian", "columns": len(few), "ms per column": 1e3 * atomap, "times faster": 1.0},
+    ]
+    return "Gaussian fit", pd.DataFrame(rows)
+
+
+def detection_speed():
+    """A 1024² frame of some 2000 columns: network, read-out and fit against scikit-image's LoG."""
+    image, truth, _ = lattice(50, 45, spacing=22.2)
+    image = np.pad(image, ((0, 1024 - len(image)), (0, 1024 - len(image))), mode="reflect")
+    unit = (image / image.max()).astype(np.float32)
+    whole = fastest(lambda: detect.detect(image))
+    seen = detect.confidence_map(image)
+    network = fastest(lambda: detect.confidence_map(image))
+    readout = fastest(lambda: detect.columns(image, seen, refine=False))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    blobs = fastest(lambda: blob_log(unit, min_sigma=2, max_sigma=10, num_sigma=10, threshold=0.1), repeats=3)
+    rows = [
+        {"step": "detect, all of it", "ms": 1e3 * whole, "of LoG's time": whole / blobs},
+        {"step": "network at its two magnifications", "ms": 1e3 * network, "of LoG's time": network / blobs},
+        {"step": "peaks", "ms": 1e3 * readout, "of LoG's time": readout / blobs},
+        {"step": "scikit-image LoG, 10 sigmas", "ms": 1e3 * blobs, "of LoG's time": 1.0},
+    ]
+    count = len(detect.columns(image, seen, refine=False))
+    title = f"Detection of {count} columns in 1024² ({len(truth)} drawn); peak memory of the process {memory:.2f} GB"
+    return title, pd.DataFrame(rows)

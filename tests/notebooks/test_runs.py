@@ -1,0 +1,31 @@
+"""Every notebook runs from end to end with its small parameters and writes what it promises."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from atomwork import batch
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+SMALL = yaml.safe_load((FOLDER / "parameters/ci.yaml").read_text(encoding="utf-8"))
+WRITES = {
+    "00_quickstart": {"columns.csv", "report.html", "overlay.png", "maps.png", "histograms.png", "summary.json"},
+    "03_train_detector": {"detector.safetensors", "curves.png", "examples.png", "last.ckpt", "summary.json"},
+    "04_detect": {"columns.csv", "overlay.png", "summary.json"},
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # papermill and jupyter_client on the way to the kernel
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(path, tmp_path):
+    batch.execute(path, tmp_path / "out", SMALL[path.stem], progress=False)
+    written = {p.name for p in (tmp_path / "out").iterdir()}
+    assert WRITES[path.stem] | {path.name} <= written
+    assert not [name for name in written if name.endswith(".partial")]
+    summary = json.loads((tmp_path / "out/summary.json").read_text(encoding="utf-8"))
+    assert summary
+    if "columns" in summary:
+        assert summary["columns"] > 50
