@@ -8,7 +8,7 @@ import numpy as np
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 SHOWN = (0.5, 99.7)  # percentiles of the grey range
-DOT = 0.35  # diameter of a column's dot over the spacing
+DOT, MAP_DOT = 0.35, 0.8  # diameter of a column's dot over the spacing, in overlays and in maps
 
 
 def draw_scale_bar(ax, pixel_size):
@@ -42,10 +42,13 @@ def draw_image(ax, micrograph, scale_bar=True):
     return draw_scale_bar(ax, micrograph.pixel_size) if scale_bar else ax
 
 
-def draw_columns(ax, columns, color="#ff3b30", values=None, cmap="viridis", limits=None):
-    """A dot on every column, in one colour or coloured by ``values``; the mappable is ``ax.collections[-1]``."""
+def draw_columns(ax, columns, color="#ff3b30", values=None, cmap="viridis", limits=None, diameter=DOT):
+    """A dot on every column, in one colour or coloured by ``values``, ``diameter`` in spacings.
+
+    The mappable is ``ax.collections[-1]``.
+    """
     width = ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim()))  # display px per image px
-    size = DOT * columns.attrs.get("spacing", 10) * width * 72 / ax.figure.dpi
+    size = diameter * columns.attrs.get("spacing", 10) * width * 72 / ax.figure.dpi
     style = {"c": color} if values is None else {"c": values, "cmap": cmap}
     if limits is not None:
         style |= {"vmin": limits[0], "vmax": limits[1]}
@@ -66,7 +69,7 @@ def draw_map(ax, micrograph, columns, values, label, cmap="viridis"):
     draw_image(ax, micrograph)
     finite = values[np.isfinite(values)]
     limits = np.percentile(finite, [2, 98]) if len(finite) else (0, 1)
-    draw_columns(ax, columns, values=values, cmap=cmap, limits=limits)
+    draw_columns(ax, columns, values=values, cmap=cmap, limits=limits, diameter=MAP_DOT)
     ax.figure.colorbar(ax.collections[-1], ax=ax, label=label, shrink=0.8)
     return ax
 

@@ -129,7 +129,7 @@ def speckle_texture(torch_rng, strength, width, shape):
     some = torch.nonzero(torch.as_tensor(strength) > 0)[:, 0].to(width.device)
     if len(some):
         white = torch.randn((len(some), *shape), generator=torch_rng, device=width.device)
-        grain = forward.convolve(white, forward.gaussian_transfer(shape, width[some]))
+        grain = forward.convolve(white, forward.round_transfer(shape, width[some]))
         scale = torch.as_tensor(strength, dtype=grain.dtype, device=grain.device)[some, None, None]
         result[some] = scale * grain / grain.square().mean((1, 2), keepdim=True).sqrt()
     return result
@@ -279,7 +279,7 @@ def draw_targets(columns, faint, spacing, widths, shape, device):
     """Confidence map to learn and its weight; see `Batch`."""
     count = len(columns)
     width = torch.as_tensor(np.where(np.isnan(spacing), 4 * widths, spacing) / 4, dtype=torch.float32, device=device)
-    transfer = forward.gaussian_transfer(shape, width.clamp_min(forward.SPLAT_WIDTH))
+    transfer = forward.round_transfer(shape, width.clamp_min(forward.SPLAT_WIDTH))
     maps = []
     for points in (columns, faint):
         ones = torch.ones(sum(map(len, points)), device=device)

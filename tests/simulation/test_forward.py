@@ -11,11 +11,13 @@ from atomwork.simulation import forward
 SHAPE = (64, 80)
 
 
-def rendered(positions, width, **probe):
+def rendered(positions, width, ratio=1.0, angle=0.0, tail_share=0.0, tail_ratio=3.0):
     positions = torch.tensor(positions, dtype=torch.float32)
     ones, image = torch.ones(len(positions)), torch.zeros(len(positions), dtype=torch.long)
     impulses = forward.splat(positions, ones, image, 1, SHAPE)
-    return forward.convolve(impulses, forward.probe_transfer(SHAPE, torch.tensor([width]), **probe))[0].numpy()
+    shape = {"ratio": ratio, "angle": angle, "tail_share": tail_share, "tail_ratio": tail_ratio}
+    probe = forward.probe_transfer(SHAPE, torch.tensor([width]), **{k: torch.tensor([v]) for k, v in shape.items()})
+    return forward.convolve(impulses, probe)[0].numpy()
 
 
 def gaussian(y0, x0, width_y, width_x):

@@ -18,6 +18,18 @@ def test_counts_have_the_variance_of_their_mean(flat, torch_rng):
     assert torch.equal(counted, counted.round())
 
 
+@pytest.mark.parametrize("mean", [29.0, 31.0, 400.0])
+def test_counts_are_poisson_on_both_sides_of_the_switch(torch_rng, mean):
+    """Mean, variance and skewness of a Poisson distribution: λ, λ, 1/√λ."""
+    drawn = noise.poisson(torch.full((1, 1000, 1000), mean), torch_rng)
+    centred = drawn - drawn.mean()
+    assert drawn.mean().item() == pytest.approx(mean, rel=1e-3)
+    assert drawn.var().item() == pytest.approx(mean, rel=0.01)
+    skewness = (centred**3).mean() / drawn.var() ** 1.5
+    assert skewness.item() == pytest.approx(mean**-0.5, abs=0.015)
+    assert torch.equal(drawn, drawn.round())
+
+
 def test_readout_adds_its_variance(flat, torch_rng):
     recorded = noise.degrade(flat, rng=torch_rng, dose=50.0, readout=torch.tensor([0.0, 10.0]))
     assert recorded.var((1, 2)).tolist() == pytest.approx([50, 150], rel=0.03)
