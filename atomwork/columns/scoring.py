@@ -1,0 +1,208 @@
+"""Fisher scoring of many overlapping Gaussians at once: the engine under `columns.fit`.
+
+Every column is judged in a window of its own, where the model is the sum of all columns' Gaussians plus a
+background that belongs to the window. All columns take a step together; those that rest are left alone.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from atomwork.columns import gaussian
+
+DRAWN = 0.9  # how much farther a column is drawn than judged, over the width [-]
+OVERLAP = 5.0  # columns nearer than this many widths share their errors [-]
+MOVED = 0.1  # a column that moves less than this share of its error has converged [-]
+POOR = 1.6  # a column whose residuals exceed the usual by this factor has its own dispersion [-]
+SHAPE_SPREAD = 0.4  # how much 1/width² is expected to vary among columns [-]
+OUTSIDE = 1e30  # model and data beyond the image: no residual, no weight
+CHUNK = 300_000  # window pixels worked on at a time, so that they stay in the processor's cache
+
+
+@dataclass
+class Fit:
+    """A fit in progress.
+
+    Attributes
+    ----------
+    image : (H, W) float tensor, non-negative
+    centre : (N, 2) int tensor, the windows' middle pixels [px]
+    parameters : (N, P) float tensor, see `gaussian`
+    width : float, the usual width [px]
+    reach : int, half-side of the windows [px]
+    floor : float, least model intensity; it bounds the weights
+    bounds : gaussian.Bounds
+    usual_shape : float or None, 1/width² to which columns tend that leave it open [1/px²]
+    """
+
+    image: torch.Tensor
+    centre: torch.Tensor
+    parameters: torch.Tensor
+    width: float
+    reach: int
+    floor: float
+    bounds: gaussian.Bounds
+    usual_shape: float | None = None
+
+    def __post_init__(self):
+        positions = self.parameters[:, :2].numpy()
+        pairs = cKDTree(positions).query_pairs(OVERLAP * self.width, output_type="ndarray")
+        overlap = np.exp(-((positions[pairs[:, 0]] - positions[pairs[:, 1]]) ** 2).sum(1) / (4 * self.width**2))
+        crowding = sum(np.bincount(pairs[:, k], overlap, len(positions)) for k in (0, 1))
+        self.pairs, self.caution = torch.from_numpy(pairs.astype(np.int64)), torch.from_numpy(1 / (1 + crowding)).float()
+        self.drawn = self.reach + math.ceil(DRAWN * self.width)
+        self.side = torch.arange(-self.reach, self.reach + 1)
+        self.brush = torch.arange(-self.drawn, self.drawn + 1)
+        self.data = gaussian.Cutter(self.image, self.reach, OUTSIDE)
+        self.dispersion = 1.0
+        self.canvas = torch.zeros([n + 2 * self.drawn for n in self.image.shape])
+        for rows in self.chunks(torch.arange(len(self.parameters))):
+            self.paint(rows, self.picture(rows, self.parameters[rows]))
+
+    def chunks(self, rows):
+        """Pieces of ``rows`` whose windows fit the cache together."""
+        return rows.split(max(8, CHUNK // (2 * self.reach + 1) ** 2))
+
+    def work(self, function, rows):
+        """Chunks of ``rows`` and what ``function`` makes of each."""
+        return [(chunk, function(chunk)) for chunk in self.chunks(rows)]
+
+    def picture(self, rows, parameters):
+        """Gaussians (n, K, K) of some columns in the windows that are drawn."""
+        values = gaussian.evaluate(parameters, *gaussian.distances(parameters, self.centre[rows], self.brush))
+        return values.mul_(parameters[:, gaussian.AMPLITUDE, None, None])
+
+    def paint(self, rows, change):
+        """Add (n, K, K) changes of some columns to the canvas, which shows all of them."""
+        corner = (self.centre[rows] + self.drawn) @ torch.tensor([self.canvas.shape[1], 1])
+        offset = self.brush[:, None] * self.canvas.shape[1] + self.brush
+        self.canvas.view(-1).index_add_(0, (corner[:, None, None] + offset).flatten(), change.flatten())
+
+    def total(self):
+        """Windows on the picture of all columns, without backgrounds."""
+        inner = slice(self.drawn, -self.drawn)
+        return gaussian.Cutter(self.canvas[inner, inner], self.reach, OUTSIDE)
+
+    def judge(self, total, rows):
+        """Distances, Gaussians (n, K, K), weights 1/model and residuals of some columns."""
+        parameters, centre = self.parameters[rows], self.centre[rows]
+        dy, dx = gaussian.distances(parameters, centre, self.side)
+        model = total.cut(centre) + parameters[:, gaussian.BACKGROUND, None, None]
+        model = model.clamp_min_(self.floor)
+        return dy, dx, gaussian.evaluate(parameters, dy, dx), model.reciprocal(), self.data.cut(centre).sub_(model)
+
+    def improve(self, rows):
+        """One step of Fisher scoring for some columns; returns those that still moved."""
+        total = self.total()
+
+        def step(chunk):
+            dy, dx, values, weight, residual = self.judge(total, chunk)
+            parameters = self.parameters[chunk]
+            information = gaussian.information(parameters, dy, dx, values, weight)
+            weighted = weight * residual
+            gradient = gaussian.gradient(parameters, dy, dx, values, weighted)
+            self.add_prior(parameters, information, gradient)
+            new = self.bounds.step(parameters, self.caution[chunk, None] * solve(information, gradient), chunk)
+            error = (self.dispersion / torch.diagonal(information, dim1=1, dim2=2)[:, :2]).sqrt()
+            moved = ((new - parameters)[:, :2].abs() > MOVED * error).any(1)
+            change = self.picture(chunk, new).sub_(self.picture(chunk, parameters))
+            return new, change, moved, (weighted * residual).mean((1, 2))
+
+        chi2, still = [], []
+        for chunk, (new, change, moved, fitness) in self.work(step, rows):
+            self.parameters[chunk] = new
+            self.paint(chunk, change)
+            still.append(chunk[moved])
+            chi2.append(fitness)
+        self.dispersion = float(torch.cat(chi2).median())
+        return torch.cat(still)
+
+    def add_prior(self, parameters, information, gradient):
+        """Let widths that the image leaves open tend to the usual one."""
+        if self.usual_shape is not None:
+            trust = self.dispersion / (SHAPE_SPREAD * self.usual_shape) ** 2
+            for k in range(gaussian.SHAPE, parameters.shape[1]):
+                usual = self.usual_shape if k < gaussian.SHAPE + 2 else 0.0
+                information[:, k, k] += trust
+                gradient[:, k] += trust * (usual - parameters[:, k])
+
+    def run(self, steps):
+        """Improve all columns until they rest, at most ``steps`` times."""
+        active = torch.arange(len(self.parameters))
+        for _ in range(steps):
+            if len(active):
+                active = self.improve(active)
+        return self
+
+    def covariance(self):
+        """Covariance (N, 2, 2) of the positions [px²] and the dispersion (N,).
+
+        A position's information, its own nuisance parameters eliminated, is reduced by what it shares with
+        each neighbour (the Schur complement of the joint information); the neighbours' links among
+        themselves are left out.
+        """
+        total, everyone = self.total(), torch.arange(len(self.parameters))
+
+        def inform(rows):
+            dy, dx, values, weight, residual = self.judge(total, rows)
+            information = gaussian.information(self.parameters[rows], dy, dx, values, weight)
+            return invert(information), (weight * residual**2).sum((1, 2))
+
+        inverse, chi2 = (torch.cat(v) for v in zip(*(result for _, result in self.work(inform, everyone)), strict=True))
+        pixels = gaussian.pixels_inside(self.centre, self.reach, self.image.shape)
+        each = chi2 / (pixels - self.parameters.shape[1]).clamp_min(1)
+        usual = each.median()
+        dispersion = torch.where(each > POOR * usual, each, usual).double()
+        return dispersion[:, None, None] * widened(inverse[:, :2, :2], self.shared(total, inverse)), dispersion
+
+    def shared(self, total, inverse):
+        """Information (N, 2, 2) that positions lose to the neighbours they overlap [1/px²]."""
+        result = torch.zeros((len(inverse), 2, 2), dtype=torch.float64)
+
+        def compare(some):
+            here, there = self.pairs[some].unbind(1)
+            dy, dx, values, weight, _ = self.judge(total, here)
+            far_y, far_x = gaussian.distances(self.parameters[there], self.centre[here], self.side)
+            far = gaussian.evaluate(self.parameters[there], far_y, far_x)
+            return gaussian.cross_information(
+                (self.parameters[here], dy, dx), (self.parameters[there], far_y, far_x), values * far * weight
+            )
+
+        for some, cross in self.work(compare, torch.arange(len(self.pairs))):
+            here, there = self.pairs[some].unbind(1)
+            forth, back = cross[:, :2], cross[:, :, :2].mT
+            result.index_add_(0, here, forth @ inverse[there] @ forth.mT)
+            result.index_add_(0, there, back @ inverse[here] @ back.mT)
+        return result
+
+
+def widened(covariance, lost):
+    """Covariance (N, 2, 2) less the information ``lost``, a twentieth of it left at least; NaN if it was none."""
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    root[failed > 0] = 0
+    share, axes = torch.linalg.eigh(root.mT @ lost @ root)
+    spread = root @ axes
+    result = spread @ torch.diag_embed(1 / (1 - share.clamp(0, 0.95))) @ spread.mT
+    result[failed > 0] = float("nan")
+    return result
+
+
+def normalised(information):
+    """Information on the scale of its diagonal, slightly damped so that no column breaks a batch, and that scale."""
+    scale = torch.diagonal(information, dim1=1, dim2=2).clamp_min(1e-30).rsqrt()
+    return information * scale[:, :, None] * scale[:, None] + 1e-7 * torch.eye(information.shape[-1]), scale
+
+
+def solve(information, gradient):
+    """information⁻¹ gradient, (N, P)."""
+    unit, scale = normalised(information)
+    return (scale * torch.linalg.solve(unit, scale * gradient)).float()
+
+
+def invert(information):
+    """information⁻¹, (N, P, P)."""
+    unit, scale = normalised(information)
+    return scale[:, :, None] * torch.linalg.inv(unit) * scale[:, None]
