@@ -13,10 +13,10 @@ from atomwork.columns import fit, neighbours, peaks
 from atomwork.models.detector import SEPARATION, AtomIDNet
 from atomwork.models.networks.unet import pool_scale
 
-WORKING_SPACING = 10.0  # the column spacing that the network is given [px]
+WORKING_SPACING = 12.0  # the column spacing that the network is given [px]
 TOLERATED = 1.35  # factor on that spacing within which no other scale is tried [-]
 SCALES = (0.2, 1.0)  # smallest and largest magnification [-]; enlarged noise would look like columns
-LOOK, LOOKS = 256, 9  # side [px] and number of the tiles from which the first spacing is read
+LOOK, LOOKS = 256, 2  # side of the tiles from which the first spacing is read [px], and how many along either axis
 TILE, OVERLAP = 1024, 64  # larger images pass in tiles of this side with this overlap [px]
 FEW = 10  # columns below which the spacing is the network's guess
 MIN_SIDE = 32  # px, shortest side of an image
@@ -71,8 +71,9 @@ def normalised(image):
 
 @torch.inference_mode()
 def first_look(net, image):
-    """Log spacing and dark logit from up to `LOOKS` tiles spread over the image, all cells voting together."""
-    starts = [np.unique(np.linspace(0, max(n - LOOK, 0), int(np.sqrt(LOOKS))).astype(int)) for n in image.shape[-2:]]
+    """Log spacing and dark logit from a few tiles spread over the image, all cells voting together."""
+    places = (np.arange(LOOKS) + 0.5) / LOOKS
+    starts = [np.unique((places * max(n - LOOK, 0)).astype(int)) for n in image.shape[-2:]]
     tiles = [padded(image[..., y : y + LOOK, x : x + LOOK], net.stride) for y in starts[0] for x in starts[1]]
     votes = torch.cat([net.scale(tile).flatten(2) for tile in tiles], -1)
     return pool_scale(votes[..., None])
