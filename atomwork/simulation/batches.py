@@ -149,8 +149,8 @@ def recording(rng, count):
     }
 
 
-def image_spacing(scene, width, columns):
-    """The spacing that sets the target's width: the mean nearest-neighbour distance of what counts.
+def image_spacing(scene, width, columns, faint):
+    """The spacing that sets the target's width: the mean distance of what counts to the nearest visible column.
 
     Isolated atoms have no lattice: there the spacing is four widths, so that the target is as wide as an atom.
     """
@@ -160,7 +160,7 @@ def image_spacing(scene, width, columns):
         return 4 * width
     if len(columns) < MIN_COLUMNS_FOR_SPACING:
         return scene.spacing
-    return cKDTree(columns).query(columns, k=2)[0][:, 1].mean()
+    return cKDTree(np.concatenate([columns, faint])).query(columns, k=2)[0][:, 1].mean()
 
 
 def render_scenes(drawn, widths, rng, torch_rng, device):
@@ -170,7 +170,6 @@ def render_scenes(drawn, widths, rng, torch_rng, device):
     -------
     clean : (B, H, W) float tensor, columns alone, brightest pixel 1 [-]
     height : (B,) float array, height of a column of brightness 1 above its tails, in units of that pixel [-]
-    merged : list of (positions, amplitude, members) of each image after `visibility.merge`
     """
     count, shape = len(drawn), (drawn[0].shape)
     width = torch.as_tensor(widths, dtype=torch.float32, device=device)
@@ -193,10 +192,7 @@ def render_scenes(drawn, widths, rng, torch_rng, device):
     )
     clean = forward.convolve(impulses, transfer).clamp_min(0)
     peak = clean.amax((1, 2)).clamp_min(1e-6)
-    merged = [visibility.merge(s.positions, s.brightness, w) for s, w in zip(drawn, widths, strict=True)]
-    height = (1 - tail_share) / peak.cpu().numpy()  # what of a column stands on its tails, brightness 1
-    merged = [(p, a * h, m) for (p, a, m), h in zip(merged, height, strict=True)]
-    return clean / peak[:, None, None], height, merged
+    return clean / peak[:, None, None], (1 - tail_share) / peak.cpu().numpy()
 
 
 def make_batch(rng, torch_rng, recipe, count, device="cpu"):
@@ -216,21 +212,21 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     """
     drawn, widths = draw_scenes(rng, recipe, count)
     dark = (rng.random(count) < recipe.dark_share) & np.array([len(s.positions) > 0 for s in drawn])
-    clean, height, merged = render_scenes(drawn, widths, rng, torch_rng, device)
+    clean, height = render_scenes(drawn, widths, rng, torch_rng, device)
     under = background(clean, torch_rng, rng, dark)
     speckle = np.minimum(height, 1) * sometimes(rng, 0.4, 0.01, 0.2, count)
-    sign = torch.as_tensor(np.where(dark, -1.0, 1.0), dtype=torch.float32, device=device)
+    sign = np.where(dark, -1.0, 1.0)
     grain = torch.as_tensor(widths * log_uniform(rng, 1, 2.5, count), dtype=torch.float32, device=device)
     texture = speckle_texture(torch_rng, speckle, grain, clean.shape[-2:])
-    intensity = (under + texture + sign[:, None, None] * clean).clamp_min(0.002)
+    intensity = (under + texture + noise.per_image(sign, clean) * clean).clamp_min(0.002)
     dose, camera = log_uniform(rng, *recipe.dose, count), recording(rng, count)
     scale = torch.as_tensor(dose, dtype=torch.float32, device=device) / intensity.amax((1, 2))
     electrons = intensity * scale[:, None, None]
-    kinds, index, positions = judge(electrons, merged, scale * sign, widths, camera["readout"], speckle)
+    positions, index, kinds = judge(electrons, drawn, scale, sign * height, widths, camera["readout"], speckle)
     columns, faint, hidden = (
         split(positions, index, kinds, count, kind) for kind in (Visibility.COUNTS, Visibility.OPTIONAL, Visibility.HIDDEN)
     )
-    spacing = [image_spacing(s, w, c) for s, w, c in zip(drawn, widths, columns, strict=True)]
+    spacing = [image_spacing(*of_one) for of_one in zip(drawn, widths, columns, faint, strict=True)]
     target, weight = draw_targets(columns, faint, spacing, widths, clean.shape[-2:], device)
     inner = slice(MARGIN, -MARGIN)
     exposed = electrons[:, inner, inner]
@@ -247,26 +243,22 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     )
 
 
-def judge(electrons, merged, scale, widths, readout, speckle):
-    """`visibility.classify` for the columns of every image of a batch."""
-    device = electrons.device
-    positions = concatenate([p for p, _, _ in merged]).to(device)
-    index = image_indices([p for p, _, _ in merged]).to(device)
+def judge(electrons, drawn, scale, height, widths, readout, speckle):
+    """`visibility.judge` for scenes whose columns of brightness 1 stand ``height * scale`` electrons high."""
+    index = image_indices([s.positions for s in drawn]).to(electrons.device)
 
     def spread(values):
-        return torch.as_tensor(values, dtype=torch.float32, device=device)[index]
+        return torch.as_tensor(values, dtype=torch.float32, device=electrons.device)[index]
 
-    kinds = visibility.classify(
-        electrons,
-        positions,
-        index,
-        concatenate([a for _, a, _ in merged], 1).to(device) * scale[index],
-        spread(widths),
-        spread(readout),
-        torch.from_numpy(np.concatenate([np.empty(0, int), *(m for _, _, m in merged)])).to(device),
-        speckle=spread(speckle) * scale[index].abs(),
+    columns = visibility.Columns(
+        positions=concatenate([s.positions for s in drawn]).to(electrons.device),
+        image=index,
+        amplitude=concatenate([s.brightness for s in drawn], 1).to(electrons.device) * spread(height) * scale[index],
+        width=spread(widths),
+        readout=spread(readout),
+        speckle=spread(speckle) * scale[index],
     )
-    return kinds, index, positions
+    return visibility.judge(electrons, columns)
 
 
 def split(positions, index, kinds, count, kind):

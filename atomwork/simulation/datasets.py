@@ -61,8 +61,10 @@ _TEST = {"cells": TEST_CELLS, "dose": (5.0, 500.0), "spacing": (5.0, 36.0)}
 TEST_GROUPS = {
     "dense lattice": Recipe(size=384, families={"lattice": 1}, dark_share=0, cuts=False, **_TEST),
     "isolated atoms": Recipe(size=384, families={"isolated": 1}, dark_share=0, **_TEST),
-    # the columns of two layers come to lie nearer than those of each, and no nearer than 5 px on the whole
-    "bilayer": Recipe(size=384, families={"bilayer": 1}, dark_share=0, cuts=False, **(_TEST | {"spacing": (9.0, 36.0)})),
+    # the columns of two layers come to lie nearer than those of each: sharp enough to tell many of them apart
+    "bilayer": Recipe(
+        size=384, families={"bilayer": 1}, dark_share=0, cuts=False, width=(0.11, 0.22), **(_TEST | {"spacing": (9.0, 36.0)})
+    ),
     "edges and voids": Recipe(size=384, families={"lattice": 2, "particle": 1}, dark_share=0, cuts=True, **_TEST),
     "dark columns": Recipe(size=384, families={"lattice": 1}, dark_share=1, **_TEST),
 }

@@ -1,13 +1,15 @@
 """Which columns of a simulated image count: the stated rule of what an image can show.
 
 A column stands above the noise when its brightness is known to within a fifth of itself (the Rose
-criterion, a signal-to-noise ratio of 5), and is a feature of its own when the slope of everything around
-it does not swallow its maximum. Two columns nearer than twice the width show one maximum (Sparrow) and
-count once. Between clearly visible and clearly invisible lies a band in which a detector is neither asked
-for a column nor blamed for finding one.
+criterion, a signal-to-noise ratio of 5). It is a feature of its own when by the same criterion it stands
+above the lowest point on the way to each of its neighbours, and when the slope of everything around it does
+not swallow its maximum. Two columns that nobody could tell apart count once, at their centre. Between
+clearly visible and clearly invisible lies a band in which a detector is neither asked for a column nor
+blamed for finding one.
 """
 
 import math
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -20,6 +22,10 @@ ROSE = 5.0  # signal-to-noise ratio from which a column counts
 HOPELESS = 2.5  # below this one nobody can see it
 SLOPE = 0.45  # largest slope of the surroundings, in amplitudes per width, for a column that counts
 SWALLOWED = math.exp(-0.5)  # the steepest slope of a Gaussian of unit amplitude and width: no maximum beyond
+REACH = 5.0  # distance in widths from which two columns stand apart: 9 % of either is left between them
+SPARROW = 2.0  # distance in widths below which two equal columns show one maximum
+ALIKE = 3.0  # distance in widths below which two columns may look like one
+WAYPOINTS = 7  # places between two columns where the lowest point is sought
 
 
 class Visibility(IntEnum):
@@ -49,23 +55,10 @@ def signal_to_noise(amplitude, width, level):
     return torch.sqrt(2 * math.pi * width**2 * information.clamp_min(0))
 
 
-def merge(positions, brightness, width):
-    """Columns nearer than twice the width, joined at their common centre of brightness.
-
-    Returns
-    -------
-    positions : (M, 2) float array [px]
-    brightness : (M,) float array, sum of the members'
-    members : (M,) int array, how many columns were joined
-    """
-    pairs = cKDTree(positions).query_pairs(2 * width, output_type="ndarray")
-    if len(pairs) == 0:
-        return positions, brightness, np.ones(len(positions), int)
-    links = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(positions),) * 2)
-    count, label = connected_components(links, directed=False)
-    total = np.bincount(label, brightness, count)
-    centre = [np.bincount(label, brightness * axis, count) / total for axis in positions.T]
-    return np.stack(centre, -1), total, np.bincount(label, minlength=count)
+def stature(amplitude, width, level, speckle):
+    """`signal_to_noise` with the deviation ``speckle`` [e⁻] of an amorphous support as a second noise [-]."""
+    counting = signal_to_noise(amplitude, width, level).clamp_min(1e-6)
+    return 1 / torch.sqrt(1 / counting**2 + (speckle / amplitude.abs().clamp_min(1e-9)) ** 2)
 
 
 def sample(image, positions, image_index):
@@ -80,33 +73,125 @@ def sample(image, positions, image_index):
     return upper * (1 - v) + lower * v
 
 
-def classify(electrons, positions, image_index, amplitude, width, readout, members, *, speckle=0.0):
-    """Visibility of every column.
+@dataclass
+class Columns:
+    """Columns of a batch of images, one after the other.
+
+    Attributes
+    ----------
+    positions : (N, 2) float tensor, (y, x) [px]
+    image : (N,) int tensor, the image each lies in
+    amplitude : (N,) float tensor, their own signed contribution, negative where they are dark [e⁻]
+    width : (N,) float tensor, standard deviation [px]
+    readout : (N,) float tensor, Gaussian noise [e⁻]
+    speckle : (N,) float tensor, deviation of an amorphous support's speckle, as wide as a column [e⁻]
+    """
+
+    positions: torch.Tensor
+    image: torch.Tensor
+    amplitude: torch.Tensor
+    width: torch.Tensor
+    readout: torch.Tensor
+    speckle: torch.Tensor
+
+    def __getitem__(self, rows):
+        return Columns(*(values[rows] for values in vars(self).values()))
+
+
+def noise_grade(electrons, columns):
+    """`Visibility` of every column against the noise of its surroundings, neighbours among them: (N,) int tensor."""
+    level = sample(electrons, columns.positions, columns.image) - columns.amplitude + columns.readout**2
+    return grade(stature(columns.amplitude, columns.width, level, columns.speckle))
+
+
+def slope_grade(electrons, columns):
+    """`Visibility` of every column against the slope of its surroundings: (N,) int tensor."""
+    places, image = columns.positions, columns.image
+    slopes = [
+        (sample(electrons, places + step, image) - sample(electrons, places - step, image)) / 2
+        for step in torch.eye(2, device=places.device)
+    ]
+    slope = torch.hypot(*slopes) * columns.width / columns.amplitude.abs().clamp_min(1e-9)
+    return (slope <= SWALLOWED).long() + (slope < SLOPE).long()
+
+
+def classify(electrons, columns):
+    """`Visibility` of every column for itself, neighbours being part of the surroundings: (N,) int tensor."""
+    return torch.minimum(noise_grade(electrons, columns), slope_grade(electrons, columns))
+
+
+def grade(ratio):
+    """`Visibility` of signal-to-noise ratios, an int tensor."""
+    return (ratio >= HOPELESS).long() + (ratio >= ROSE).long()
+
+
+def near_pairs(columns):
+    """Columns of one image within `REACH` widths: (P, 2) int tensor of indices."""
+    image, places, width = (t.cpu().numpy() for t in (columns.image, columns.positions, columns.width))
+    starts = np.flatnonzero(np.diff(image, prepend=-1))
+    pairs = [np.empty((0, 2), int)]
+    for first, last in zip(starts, [*starts[1:], len(image)], strict=True):
+        pairs.append(first + cKDTree(places[first:last]).query_pairs(REACH * width[first], output_type="ndarray"))
+    return torch.from_numpy(np.concatenate(pairs)).to(columns.positions.device)
+
+
+def rises(electrons, columns, pairs):
+    """How far both columns of a pair stand above the lowest point between them, as `stature`: (P, 2) [-]."""
+    sign = columns.amplitude[pairs[:, 0]].sign()
+    ends, image = columns.positions[pairs], columns.image[pairs[:, 0]]
+    heights = torch.stack([sample(electrons, ends[:, k], image) for k in (0, 1)], -1)
+    way = (torch.arange(WAYPOINTS, device=sign.device) + 1) / (WAYPOINTS + 1)
+    between = [sample(electrons, torch.lerp(ends[:, 0], ends[:, 1], t), image) for t in way]
+    lowest = sign * (sign * torch.stack(between)).amin(0)
+    rise = sign[:, None] * (sign[:, None] * (heights - lowest[:, None])).clamp_min(0)
+    width, readout, speckle = (t[pairs] for t in (columns.width, columns.readout, columns.speckle))
+    return stature(rise, width, lowest[:, None] + readout**2, speckle)
+
+
+def judge(electrons, columns):
+    """The truth of a batch of images.
 
     Parameters
     ----------
     electrons : (B, H, W) float tensor, expected electrons of the noise-free images [e⁻]
-    positions : (N, 2) float tensor, (y, x) [px]
-    image_index : (N,) int tensor
-    amplitude : (N,) float tensor, the columns' own signed contribution [e⁻]
-    width : (N,) float tensor, standard deviation [px]
-    readout : (N,) float tensor, Gaussian noise [e⁻]
-    members : (N,) int tensor, how many columns were joined
-    speckle : float or (N,) tensor, deviation of an amorphous support's speckle, as wide as a column [e⁻]
+    columns : Columns, those of one image following each other
 
     Returns
     -------
-    (N,) int tensor of `Visibility`
+    positions : (M, 2) float tensor [px]; pairs that nobody could tell apart are one, and places between
+        columns that run into each other are added as optional
+    image : (M,) int tensor
+    kinds : (M,) int tensor of `Visibility`
     """
-    slopes = [
-        (sample(electrons, positions + step, image_index) - sample(electrons, positions - step, image_index)) / 2
-        for step in torch.eye(2, device=positions.device)
-    ]
-    slope = torch.hypot(*slopes) * width / amplitude.abs().clamp_min(1e-9)
-    level = sample(electrons, positions, image_index) - amplitude + readout**2
-    counting, speckle = signal_to_noise(amplitude, width, level), torch.as_tensor(speckle)
-    ratio = 1 / torch.sqrt(1 / counting.clamp_min(1e-6) ** 2 + (speckle / amplitude.abs().clamp_min(1e-9)) ** 2)
-    result = torch.full_like(image_index, Visibility.OPTIONAL)
-    result[(ratio >= ROSE) & (slope < SLOPE) & (members <= 2)] = Visibility.COUNTS
-    result[(ratio < HOPELESS) | ((slope > SWALLOWED) & (members == 1))] = Visibility.HIDDEN
-    return result
+    pairs = near_pairs(columns)
+    pairs = pairs[(noise_grade(electrons, columns)[pairs] > Visibility.HIDDEN).all(1)]
+    apart = grade(rises(electrons, columns, pairs))
+    distance = torch.linalg.norm(columns.positions[pairs].diff(dim=1)[:, 0], dim=-1) / columns.width[pairs[:, 0]]
+    blurred = (distance < SPARROW) | (distance < ALIKE) & (apart == Visibility.HIDDEN).all(1)
+    kinds = classify(electrons, columns)
+    group = groups(pairs[blurred], len(kinds))
+    crowd, foreign = torch.bincount(group)[group], group[pairs[:, 0]] != group[pairs[:, 1]]
+    kinds.scatter_reduce_(0, pairs[foreign].ravel(), apart[foreign].ravel(), "amin")
+    kinds[crowd > 2] = Visibility.OPTIONAL
+    twin = blurred & (crowd[pairs[:, 0]] == 2)
+    doubtful = (distance < ALIKE) & ~twin & (apart < Visibility.COUNTS).all(1)
+    single = torch.ones_like(kinds, dtype=torch.bool).index_fill_(0, pairs[twin].ravel(), False)
+    twins, between = join(columns, pairs[twin]), join(columns, pairs[doubtful])
+    parts = (columns[single], twins, between)
+    kinds = (kinds[single], classify(electrons, twins), torch.full_like(between.image, Visibility.OPTIONAL))
+    return torch.cat([c.positions for c in parts]), torch.cat([c.image for c in parts]), torch.cat(kinds)
+
+
+def groups(pairs, count):
+    """Which of ``count`` columns are linked, directly or through others: (count,) int tensor of labels."""
+    links = coo_array((np.ones(len(pairs)), pairs.cpu().numpy().T), shape=(count, count))
+    return torch.from_numpy(connected_components(links, directed=False)[1]).long().to(pairs.device)
+
+
+def join(columns, pairs):
+    """Each pair as one column: amplitudes added, at their centre of brightness."""
+    amplitude = columns.amplitude[pairs]
+    total = amplitude.sum(1)
+    positions = (columns.positions[pairs] * (amplitude / total[:, None])[..., None]).sum(1)
+    first = columns[pairs[:, 0]]
+    return replace(first, positions=positions, amplitude=total)
