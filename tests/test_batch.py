@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from atomwork import batch
+from tests.broken import broken_files
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 pytestmark = pytest.mark.filterwarnings("ignore")  # papermill and jupyter_client on the way to the kernel
@@ -79,10 +80,15 @@ def test_the_command_says_what_went_wrong_and_with_which_code(tmp_path, notebook
     assert not (tmp_path / "other").exists()
 
 
-def test_a_bad_image_leaves_one_sentence_and_nothing_else(tmp_path):
-    """Through the real quickstart: an 8 x 8 image loads but can't be analysed."""
+def test_bad_images_leave_one_sentence_each_and_nothing_else(tmp_path, rng):
+    """Through the real quickstart; the image of 8 x 8 pixels is the one that loads and can't be analysed."""
+    sentences = broken_files(tmp_path, rng) | {"tiny.npy": "8 × 8 px"}
     np.save(tmp_path / "tiny.npy", np.arange(64.0).reshape(8, 8))
-    table = batch.run(NOTEBOOKS / "00_quickstart.ipynb", [tmp_path / "tiny.npy"], tmp_path / "out", progress=False)
-    assert "8 × 8 px" in table["error"][0]
-    assert "\n" not in table["error"][0]
+    table = batch.run(
+        NOTEBOOKS / "00_quickstart.ipynb", [tmp_path / name for name in sentences], tmp_path / "out", progress=False
+    )
+    assert not table["ok"].any()
+    for sentence, error in zip(sentences.values(), table["error"], strict=True):
+        assert sentence in error
+        assert "\n" not in error
     assert not (tmp_path / "out").exists()
