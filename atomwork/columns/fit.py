@@ -6,6 +6,7 @@ linear scale are first brought to electrons by their own noise (`columns.countin
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -82,8 +83,8 @@ def refine(image, positions, *, spacing=None, width=None, elliptical=False):
         return table(torch.empty(0, 7 if elliptical else 5), torch.empty(0, 2, 2))
     gain, offset = counting.noise_model(image)
     electrons = torch.from_numpy(((np.asarray(image, np.float64) + offset) / gain).astype(np.float32))
-    with single_thread():
-        fit = fit_all(electrons, positions, width or spacing / 5, spacing, elliptical)
+    with one_thread_each() as spread:
+        fit = fit_all(electrons, positions, width or spacing / 5, spacing, elliptical, spread)
         covariance, dispersion = fit.covariance()
     result = table(fit.parameters, covariance)
     result["amplitude"] *= gain
@@ -97,27 +98,31 @@ def refine(image, positions, *, spacing=None, width=None, elliptical=False):
 
 
 @contextmanager
-def single_thread():
-    """One torch thread inside: the pieces are so small that threads would only wait for each other."""
+def one_thread_each():
+    """A ``map`` that spreads its work over as many threads as torch has; torch itself keeps to one in each.
+
+    The pieces are so small that torch's own threads would only wait for each other.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool.map
     finally:
         torch.set_num_threads(threads)
 
 
-def fit_all(image, positions, width, spacing, elliptical):
+def fit_all(image, positions, width, spacing, elliptical, spread):
     """Fit roughly in windows of the guessed width, then to the end in windows of the width found."""
     start = first_guess(image.numpy(), positions, width, elliptical)
     centre = torch.from_numpy(np.rint(positions).astype(np.int64).clip(0, np.array(image.shape) - 1))
     floor = 1e-3 * float(start[:, gaussian.AMPLITUDE].abs().median()) + 1e-12
     limits = {"shift": LARGEST_SHIFT * spacing, "brightest": float(image.max())}
     bounds = gaussian.Bounds.around(start, widths=(width / 3, 2 * width), **limits)
-    rough = Fit(image, centre, start, width, math.ceil(ROUGH_REACH * width), floor, bounds).run(ROUGH_STEPS)
+    rough = Fit(image, centre, start, width, math.ceil(ROUGH_REACH * width), floor, bounds, spread).run(ROUGH_STEPS)
     found = float(rough.parameters[:, gaussian.SHAPE].rsqrt().median())
     bounds = gaussian.Bounds.around(start, widths=(WIDTH_RANGE[0] * found, WIDTH_RANGE[1] * found), **limits)
-    return Fit(image, centre, rough.parameters, found, math.ceil(REACH * found), floor, bounds, found**-2).run(STEPS)
+    return Fit(image, centre, rough.parameters, found, math.ceil(REACH * found), floor, bounds, spread, found**-2).run(STEPS)
 
 
 def table(parameters, covariance):

@@ -5,6 +5,7 @@ background that belongs to the window. All columns take a step together; those t
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ class Fit:
     reach : int, half-side of the windows [px]
     floor : float, least model intensity; it bounds the weights
     bounds : gaussian.Bounds
+    spread : callable, ``map`` or one that works in several threads
     usual_shape : float or None, 1/width² to which columns tend that leave it open [1/px²]
     """
 
@@ -45,6 +47,7 @@ class Fit:
     reach: int
     floor: float
     bounds: gaussian.Bounds
+    spread: Callable
     usual_shape: float | None = None
 
     def __post_init__(self):
@@ -67,8 +70,9 @@ class Fit:
         return rows.split(max(8, CHUNK // (2 * self.reach + 1) ** 2))
 
     def work(self, function, rows):
-        """Chunks of ``rows`` and what ``function`` makes of each."""
-        return [(chunk, function(chunk)) for chunk in self.chunks(rows)]
+        """Chunks of ``rows`` and what ``function``, which changes nothing, makes of each."""
+        chunks = self.chunks(rows)
+        return list(zip(chunks, self.spread(function, chunks), strict=True))
 
     def picture(self, rows, parameters):
         """Gaussians (n, K, K) of some columns in the windows that are drawn."""

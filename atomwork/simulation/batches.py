@@ -37,7 +37,7 @@ class Recipe:
     dose: tuple = (1.0, 1000.0)
     width: tuple = (0.11, 0.36)
     families: dict = field(default_factory=lambda: dict(scenes.FAMILIES))
-    dark_share: float = 0.15
+    dark_share: float = 0.22
     cells: scenes.Cells = field(default_factory=scenes.Cells)
     cuts: bool | None = None
 

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from atomwork.simulation.motifs import TRAINING_MOTIFS, Motif, plane_cell
 
 CLOSEST = 0.45  # nearest distance in a random cell over the side of the square that each column has to itself [-]
-FAMILIES = {"lattice": 0.48, "bilayer": 0.12, "isolated": 0.18, "particle": 0.12, "empty": 0.10}
+FAMILIES = {"lattice": 0.38, "bilayer": 0.12, "isolated": 0.26, "particle": 0.16, "empty": 0.08}
 
 
 @dataclass(frozen=True)
