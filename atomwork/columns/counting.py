@@ -35,7 +35,8 @@ def noise_model(image):
     level = np.array([mean[g].mean() for g in groups])
     variance = np.array([squared[g].mean() for g in groups]) + 1e-12 * max(spread, 1e-30) ** 2
     weight = np.sqrt([len(g) for g in groups]) / variance  # the variance of a variance goes with its square
-    gain, offset, certain = rising_line(level, variance, weight)
+    noisy = variance > 1e-9 * variance.max()  # clipped pixels say nothing of the noise
+    gain, offset, certain = rising_line(level[noisy], variance[noisy], weight[noisy])
     if not certain:
         return max(float(np.median(variance)) / (100 * spread), 1e-30), 100 * spread - float(np.min(image))
     return gain, max(offset, -float(np.min(image)))
@@ -43,11 +44,12 @@ def noise_model(image):
 
 def rising_line(level, variance, weight):
     """Slope, intercept over slope and whether the slope is significant, by weighted least squares."""
-    if len(level) < 3 or np.ptp(level) == 0:
+    share = weight**2
+    centre, middle = (np.average(v, weights=share) for v in (level, variance))
+    spread = np.sum(share * (level - centre) ** 2)
+    if len(level) < 3 or spread == 0:
         return 0.0, 0.0, False
-    design = np.stack([level - level.mean(), np.ones_like(level)], -1) * weight[:, None]
-    solution, *_ = np.linalg.lstsq(design, variance * weight, rcond=None)
-    residual = design @ solution - variance * weight
-    error = np.sqrt(np.linalg.inv(design.T @ design)[0, 0] * max(np.mean(residual**2), 2.0))
-    slope = solution[0]
-    return slope, (solution[1] / slope - level.mean()) if slope else 0.0, bool(slope > SIGNIFICANT * error)
+    slope = np.sum(share * (level - centre) * (variance - middle)) / spread
+    residual = weight * (variance - middle - slope * (level - centre))
+    error = np.sqrt(max(np.mean(residual**2), 2.0) / spread)
+    return slope, (middle / slope - centre) if slope else 0.0, bool(slope > SIGNIFICANT * error)

@@ -32,6 +32,14 @@ def test_noise_that_does_not_grow_weighs_all_pixels_alike(rng, scene):
     assert electrons.mean() * gain**2 == pytest.approx(4, rel=0.1)
 
 
+@pytest.mark.parametrize("seen", [0.5, 0.02, 1e-4])
+def test_pixels_cut_off_at_the_black_end_are_no_failure(rng, scene, seen):
+    counts = rng.poisson(scene).astype(float)
+    gain, shift = noise_model(np.maximum(counts, np.quantile(counts, 1 - seen)))
+    assert np.isfinite([gain, shift]).all()
+    assert gain > 0
+
+
 def test_no_noise_at_all_is_no_failure(scene):
     gain, shift = noise_model(np.round(scene / 60))
     assert np.isfinite([gain, shift]).all()
