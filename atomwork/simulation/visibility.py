@@ -163,23 +163,47 @@ def judge(electrons, columns):
     image : (M,) int tensor
     kinds : (M,) int tensor of `Visibility`
     """
+    columns, group = merge(electrons, columns)
+    pairs, apart, distance = compare(electrons, columns)
+    kinds, foreign = classify(electrons, columns), group[pairs[:, 0]] != group[pairs[:, 1]]
+    kinds.scatter_reduce_(0, pairs[foreign].ravel(), apart[foreign].ravel(), "amin")
+    kinds[torch.bincount(group)[group] > 1] = Visibility.OPTIONAL
+    between = join(columns, pairs[(distance < ALIKE) & (apart < Visibility.COUNTS).all(1)])
+    optional = torch.full_like(between.image, Visibility.OPTIONAL)
+    parts = (columns, between)
+    return torch.cat([c.positions for c in parts]), torch.cat([c.image for c in parts]), torch.cat([kinds, optional])
+
+
+def compare(electrons, columns):
+    """Pairs (P, 2) that stand above the noise, how far both stand above what lies between, and their distance.
+
+    Returns
+    -------
+    pairs : (P, 2) int tensor of indices
+    apart : (P, 2) int tensor of `Visibility`
+    distance : (P,) float tensor, over the width [-]
+    """
     pairs = near_pairs(columns)
     pairs = pairs[(noise_grade(electrons, columns)[pairs] > Visibility.HIDDEN).all(1)]
-    apart = grade(rises(electrons, columns, pairs))
     distance = torch.linalg.norm(columns.positions[pairs].diff(dim=1)[:, 0], dim=-1) / columns.width[pairs[:, 0]]
-    blurred = (distance < SPARROW) | (distance < ALIKE) & (apart == Visibility.HIDDEN).all(1)
-    kinds = classify(electrons, columns)
-    group = groups(pairs[blurred], len(kinds))
-    crowd, foreign = torch.bincount(group)[group], group[pairs[:, 0]] != group[pairs[:, 1]]
-    kinds.scatter_reduce_(0, pairs[foreign].ravel(), apart[foreign].ravel(), "amin")
-    kinds[crowd > 2] = Visibility.OPTIONAL
-    twin = blurred & (crowd[pairs[:, 0]] == 2)
-    doubtful = (distance < ALIKE) & ~twin & (apart < Visibility.COUNTS).all(1)
-    single = torch.ones_like(kinds, dtype=torch.bool).index_fill_(0, pairs[twin].ravel(), False)
-    twins, between = join(columns, pairs[twin]), join(columns, pairs[doubtful])
-    parts = (columns[single], twins, between)
-    kinds = (kinds[single], classify(electrons, twins), torch.full_like(between.image, Visibility.OPTIONAL))
-    return torch.cat([c.positions for c in parts]), torch.cat([c.image for c in parts]), torch.cat(kinds)
+    return pairs, grade(rises(electrons, columns, pairs)), distance
+
+
+def merge(electrons, columns):
+    """Join pairs that nobody could tell apart; larger groups are left as they are.
+
+    Returns
+    -------
+    Columns : (M,) of them
+    group : (M,) int tensor, the same for columns that run into each other
+    """
+    pairs, apart, distance = compare(electrons, columns)
+    pairs = pairs[(distance < SPARROW) | (distance < ALIKE) & (apart == Visibility.HIDDEN).all(1)]
+    group = groups(pairs, len(columns.image))
+    twins = pairs[torch.bincount(group)[group[pairs[:, 0]]] == 2]
+    single = torch.ones_like(group, dtype=torch.bool).index_fill_(0, twins.ravel(), False)
+    both = zip(vars(columns[single]).items(), vars(join(columns, twins)).values(), strict=True)
+    return Columns(**{name: torch.cat([a, b]) for (name, a), b in both}), torch.cat([group[single], group[twins[:, 0]]])
 
 
 def groups(pairs, count):

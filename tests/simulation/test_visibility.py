@@ -82,6 +82,13 @@ def test_a_pair_that_nobody_can_tell_apart_counts_once_at_its_centre_of_brightne
     assert truth == [(pytest.approx(41.0), Visibility.COUNTS)]
 
 
+@pytest.mark.parametrize(("height", "counting"), [(20.0, 2), (4.0, 0)])
+def test_a_joined_pair_must_stand_above_the_dip_towards_its_neighbours_too(height, counting):
+    truth = judged(*((height, x) for x in (40.0, 42.0, 48.0, 50.0)))
+    assert [k for _, k in truth].count(Visibility.COUNTS) == counting
+    assert kind(2 * height) == Visibility.COUNTS  # alone, it would count at either height
+
+
 def test_a_row_of_columns_that_run_into_each_other_is_never_asked_for():
     truth = judged(*((20.0, 30 + 3.5 * k) for k in range(5)))
     assert {k for _, k in truth} == {Visibility.OPTIONAL}
