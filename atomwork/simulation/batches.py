@@ -223,6 +223,7 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     scale = torch.as_tensor(dose, dtype=torch.float32, device=device) / intensity.amax((1, 2))
     electrons = intensity * scale[:, None, None]
     positions, index, kinds = judge(electrons, drawn, scale, sign * height, widths, camera["readout"], speckle)
+    positions[:, 1] += torch.as_tensor(noise.lag_delay(camera["lag"]), dtype=torch.float32, device=device)[index]
     columns, faint, hidden = (
         split(positions, index, kinds, count, kind) for kind in (Visibility.COUNTS, Visibility.OPTIONAL, Visibility.HIDDEN)
     )

@@ -93,13 +93,21 @@ def detector_blur(image, strength):
     return image.index_copy(0, some, torch.lerp(sharp, blurred, strength[some]))
 
 
+LAG = (2 / 3, 1 / 3)  # shares of the pixels scanned one and two before in what a slow detector brings late [-]
+
+
+def lag_delay(strength):
+    """How far along x `detector_lag` moves the image [px]."""
+    return strength * (LAG[0] + 2 * LAG[1])
+
+
 def detector_lag(image, strength):
     """Mix every pixel with the two scanned before it, as a slow detector does."""
     strength = per_image(strength, image).expand(len(image), 1, 1)
     some = affected(strength)
     prompt = image[some]
     before = F.pad(prompt[:, None], (2, 0, 0, 0), mode="replicate")[:, 0]
-    late = (2 * before[..., 1:-1] + before[..., :-2]) / 3
+    late = LAG[0] * before[..., 1:-1] + LAG[1] * before[..., :-2]
     return image.index_copy(0, some, torch.lerp(prompt, late, strength[some]))
 
 

@@ -3,9 +3,9 @@
 A column stands above the noise when its brightness is known to within a fifth of itself (the Rose
 criterion, a signal-to-noise ratio of 5). It is a feature of its own when by the same criterion it stands
 above the lowest point on the way to each of its neighbours, and when the slope of everything around it does
-not swallow its maximum. Two columns that nobody could tell apart count once, at their centre. Between
-clearly visible and clearly invisible lies a band in which a detector is neither asked for a column nor
-blamed for finding one.
+not swallow its maximum. Two columns nearer than Sparrow's limit show one maximum and count once, at their
+centre. Between clearly visible and clearly invisible, and where noise leaves open whether there are one or
+two, a detector is neither asked for a column nor blamed for finding one.
 """
 
 import math
@@ -190,7 +190,7 @@ def compare(electrons, columns):
 
 
 def merge(electrons, columns):
-    """Join pairs that nobody could tell apart; larger groups are left as they are.
+    """Join pairs that show one maximum; those that only noise blurs, and larger groups, are left as they are.
 
     Returns
     -------
@@ -198,9 +198,9 @@ def merge(electrons, columns):
     group : (M,) int tensor, the same for columns that run into each other
     """
     pairs, apart, distance = compare(electrons, columns)
-    pairs = pairs[(distance < SPARROW) | (distance < ALIKE) & (apart == Visibility.HIDDEN).all(1)]
-    group = groups(pairs, len(columns.image))
-    twins = pairs[torch.bincount(group)[group[pairs[:, 0]]] == 2]
+    blurred = (distance < SPARROW) | (distance < ALIKE) & (apart == Visibility.HIDDEN).all(1)
+    group = groups(pairs[blurred], len(columns.image))
+    twins = pairs[(distance < SPARROW) & (torch.bincount(group)[group[pairs[:, 0]]] == 2)]
     single = torch.ones_like(group, dtype=torch.bool).index_fill_(0, twins.ravel(), False)
     both = zip(vars(columns[single]).items(), vars(join(columns, twins)).values(), strict=True)
     return Columns(**{name: torch.cat([a, b]) for (name, a), b in both}), torch.cat([group[single], group[twins[:, 0]]])

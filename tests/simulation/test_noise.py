@@ -65,6 +65,14 @@ def test_lag_looks_back_along_the_fast_axis(torch_rng):
     assert lagged[0, 1].tolist() == pytest.approx([0, 0, 0, 0, 0, 4, 2, 0, 0])
 
 
+def test_lag_moves_the_image_by_its_delay(torch_rng):
+    blob = torch.exp(-((torch.arange(60.0) - 25) ** 2) / 18).expand(1, 4, 60)
+    for strength in (0.0, 0.4, 1.0):
+        lagged = noise.detector_lag(blob, strength)[0, 0]
+        centre = (lagged * torch.arange(60)).sum() / lagged.sum()
+        assert centre.item() - 25 == pytest.approx(noise.lag_delay(strength), abs=1e-3)
+
+
 def test_spots_are_as_many_as_asked_and_brighter(flat, torch_rng):
     spotted = noise.bright_spots(flat, torch_rng, torch.tensor([0.0, 0.01]))
     assert torch.equal(spotted[0], flat[0])

@@ -72,12 +72,13 @@ def test_a_pair_counts_twice_from_the_dose_at_which_its_dip_meets_the_rose_crite
         assert [k for _, k in truth].count(Visibility.COUNTS) == counting
 
 
-def test_a_pair_between_one_and_two_may_be_found_as_either():
-    truth = judged((60.0, 40.0), (60.0, 45.0))
+@pytest.mark.parametrize("height", [60.0, 8.0])
+def test_a_pair_that_noise_blurs_may_be_found_as_one_or_as_two(height):
+    truth = judged((height, 40.0), (height, 45.0))
     assert truth == [(x, Visibility.OPTIONAL) for x in (40.0, 42.5, 45.0)]
 
 
-def test_a_pair_that_nobody_can_tell_apart_counts_once_at_its_centre_of_brightness():
+def test_a_pair_within_sparrows_limit_counts_once_at_its_centre_of_brightness():
     truth = judged((20.0, 40.0), (10.0, 43.0))
     assert truth == [(pytest.approx(41.0), Visibility.COUNTS)]
 
