@@ -10,6 +10,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from atomwork.simulation import forward, noise, scenes, visibility
+from atomwork.simulation.cells import Cells
 from atomwork.simulation.visibility import Visibility
 
 MARGIN = 32  # px around a crop, against the wrap-around of the Fourier transform
@@ -37,8 +38,8 @@ class Recipe:
     dose: tuple = (1.0, 1000.0)
     width: tuple = (0.11, 0.36)
     families: dict = field(default_factory=lambda: dict(scenes.FAMILIES))
-    dark_share: float = 0.22
-    cells: scenes.Cells = field(default_factory=scenes.Cells)
+    dark_share: float = 0.25
+    cells: Cells = field(default_factory=Cells)
     cuts: bool | None = None
 
 

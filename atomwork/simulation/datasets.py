@@ -4,11 +4,13 @@
 seeds and unit cells no training or validation image shares.
 """
 
+from functools import partial
+
 import numpy as np
 from torch.utils.data import Dataset
 
-from atomwork.simulation import scenes
 from atomwork.simulation.batches import Recipe, seeded_batch
+from atomwork.simulation.cells import Cells, random_motif
 from atomwork.simulation.motifs import TEST_MOTIFS, VALIDATION_MOTIFS
 
 RECIPES = {
@@ -47,7 +49,7 @@ class TrainingImages(Dataset):
 
 
 VALIDATION_SEED = 1_009
-VALIDATION = Recipe(size=192, spacing=(5.0, 40.0), cells=scenes.Cells(VALIDATION_MOTIFS, random_share=0.5))
+VALIDATION = Recipe(size=192, spacing=(5.0, 40.0), cells=Cells(VALIDATION_MOTIFS))
 
 
 def validation_batches(count=10, batch_size=16, device="cpu"):
@@ -56,7 +58,8 @@ def validation_batches(count=10, batch_size=16, device="cpu"):
 
 
 TEST_SEED = 7_333
-TEST_CELLS = scenes.Cells(TEST_MOTIFS, random_share=0.4, random_columns=(5, 6))
+TEST_INDEPENDENT = (5, 6)  # columns in a random cell, more than `cells.INDEPENDENT` has
+TEST_CELLS = Cells(TEST_MOTIFS, 0.4, random=partial(random_motif, columns=TEST_INDEPENDENT))
 _TEST = {"cells": TEST_CELLS, "dose": (5.0, 500.0), "spacing": (5.0, 36.0)}
 TEST_GROUPS = {
     "dense lattice": Recipe(size=384, families={"lattice": 1}, dark_share=0, cuts=False, **_TEST),

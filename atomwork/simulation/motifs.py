@@ -9,6 +9,7 @@ an idealised 1T″ cell (a 2 x 2 cell whose four Re atoms draw together in a dia
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from atomwork.simulation.elements import ATOMIC_NUMBER
 
@@ -51,6 +52,14 @@ def motif(name, cell, sites):
     return Motif(name, cell, fractions, brightness / brightness.max())
 
 
+def nearest_distance(motif):
+    """Smallest distance between two columns of a motif's crystal [Å]."""
+    shifts = np.stack(np.meshgrid(range(-1, 2), range(-1, 2), indexing="ij"), -1).reshape(-1, 2)
+    points = ((motif.fractions[:, None] + shifts) @ motif.cell).reshape(-1, 2)
+    distance, _ = cKDTree(points).query(motif.fractions @ motif.cell, k=2)
+    return distance[:, 1].min()
+
+
 THIRD, TWO_THIRDS = 1 / 3, 2 / 3
 
 TRAINING_MOTIFS = tuple(
@@ -66,6 +75,12 @@ TRAINING_MOTIFS = tuple(
         ),
         ("SrTiO3 [001]", (3.905, 3.905, 90), [(0, 0, "Sr"), (0.5, 0.5, "Ti O"), (0.5, 0, "O"), (0, 0.5, "O")]),
         ("Si [110]", (5.431, 3.840, 90), [(0, 0, "Si"), (0.25, 0, "Si"), (0.5, 0.5, "Si"), (0.75, 0.5, "Si")]),
+        ("SrTiO3 [110]", (2.761, 3.905, 90), [(0, 0, "Sr O"), (0, 0.5, "Ti"), (0.5, 0.5, "O O")]),
+        (
+            "CaF2 [110]",
+            (3.863, 5.463, 90),
+            [(0, 0, "Ca"), (0.5, 0.5, "Ca"), (0, 0.25, "F"), (0, 0.75, "F"), (0.5, 0.25, "F"), (0.5, 0.75, "F")],
+        ),
         ("Au [100]", (2.884, 2.884, 90), [(0, 0, "Au")]),
         ("Au [111]", (2.884 / np.sqrt(3), 2.884 / np.sqrt(3), 120), [(0, 0, "Au")]),
     ]
@@ -80,6 +95,24 @@ VALIDATION_MOTIFS = tuple(
         ("LaAlO3 [001]", (3.79, 3.79, 90), [(0, 0, "La"), (0.5, 0.5, "Al O"), (0.5, 0, "O"), (0, 0.5, "O")]),
         ("Fe [111]", (2.341, 2.341, 120), [(0, 0, "Fe")]),
         ("Fe [110]", (4.054, 2.866, 90), [(0, 0, "Fe"), (0.5, 0.5, "Fe")]),
+        (
+            "TiO2 anatase [100]",
+            (3.785, 9.514, 90),
+            [(u, v, "Ti") for u, v in ((0, 0), (0.5, 0.25), (0.5, 0.5), (0, 0.75))]
+            + [(u, v % 1, "O") for u, w in ((0, 0), (0.5, 0.25), (0.5, 0.5), (0, 0.75)) for v in (w - 0.208, w + 0.208)],
+        ),
+        (
+            "YBa2Cu3O7 [100]",
+            (3.885, 11.68, 90),
+            [(0, 0, "Cu"), (0, 0.355, "Cu O"), (0, 0.645, "Cu O"), (0.5, 0.184, "Ba"), (0.5, 0.816, "Ba"), (0.5, 0.5, "Y")]
+            + [(u, v, "O") for u, v in ((0.5, 0), (0.5, 0.378), (0.5, 0.622), (0, 0.159), (0, 0.841))],
+        ),
+        (
+            "Ga2O3 [010]",
+            (6.115, 5.80, 103.7),
+            [(s * u % 1, s * v % 1, "Ga") for u, v in ((0.181, 0.795), (0.317, 0.314)) for s in (1, -1)]
+            + [(s * u % 1, s * v % 1, "O") for u, v in ((0.329, 0.110), (0.347, 0.563), (-0.008, 0.257)) for s in (1, -1)],
+        ),
     ]
 )
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from atomwork.simulation.motifs import TRAINING_MOTIFS, Motif, plane_cell
+from atomwork.simulation.cells import Cells
+from atomwork.simulation.motifs import nearest_distance
 
-CLOSEST = 0.45  # nearest distance in a random cell over the side of the square that each column has to itself [-]
 FAMILIES = {"lattice": 0.38, "bilayer": 0.12, "isolated": 0.26, "particle": 0.16, "empty": 0.08}
 
 
@@ -35,48 +35,6 @@ class Scene:
     family: str
     name: str
     shape: tuple
-
-
-def nearest_distance(motif):
-    """Smallest distance between two columns of a motif's crystal [Å]."""
-    shifts = np.stack(np.meshgrid(range(-1, 2), range(-1, 2), indexing="ij"), -1).reshape(-1, 2)
-    points = ((motif.fractions[:, None] + shifts) @ motif.cell).reshape(-1, 2)
-    distance, _ = cKDTree(points).query(motif.fractions @ motif.cell, k=2)
-    return distance[:, 1].min()
-
-
-def random_motif(rng, columns=(1, 4)):
-    """A random cell of any plane system with a few columns, none nearer than `CLOSEST` of a square cell's side."""
-    while True:
-        motif = random_cell(rng, columns)
-        if nearest_distance(motif) > CLOSEST:
-            return motif
-
-
-def random_cell(rng, columns):
-    """A random cell whose columns spread out, but may come near those of the next cell."""
-    system = rng.choice(["oblique", "rectangular", "centred", "square", "hexagonal"])
-    ratio, angle = {
-        "oblique": (rng.uniform(1, 1.8), rng.uniform(60, 120)),
-        "rectangular": (rng.uniform(1, 1.8), 90),
-        "centred": (rng.uniform(1, 1.8), 90),
-        "square": (1, 90),
-        "hexagonal": (1, 120),
-    }[system]
-    count = rng.integers(columns[0], columns[1] + 1)
-    cell = plane_cell(1, ratio, angle) * np.sqrt(count)
-    fractions = [rng.random(2)]
-    while len(fractions) < count:
-        candidates = rng.random((16, 2))
-        gaps = candidates[:, None] - np.array(fractions)
-        distance = np.linalg.norm((gaps - np.round(gaps)) @ cell, axis=-1).min(1)
-        fractions.append(candidates[distance.argmax()])
-    fractions = np.array(fractions)
-    if system == "centred":
-        fractions = np.concatenate([fractions, fractions + 0.5])
-        cell = cell * np.sqrt(2)
-    brightness = np.exp(rng.uniform(np.log(0.08), 0, len(fractions))) if rng.random() < 0.6 else np.ones(len(fractions))
-    return Motif(f"random {system}", cell, fractions, brightness / brightness.max())
 
 
 def lay_out(motif, scale, rotation, origin, shape):
@@ -104,28 +62,6 @@ def lay_out(motif, scale, rotation, origin, shape):
     points = (grid.reshape(-1, 1, 2) + motif.fractions) @ cell + origin
     inside = ((points >= -0.5) & (points < np.array(shape) - 0.5)).all(-1)
     return points[inside], np.nonzero(inside)[1]
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Where unit cells come from.
-
-    Attributes
-    ----------
-    motifs : sequence of Motif, named crystals
-    random_share : float, share of crystals with a random cell rather than a named one
-    random_columns : (2,) int, fewest and most columns of a random cell
-    """
-
-    motifs: tuple = TRAINING_MOTIFS
-    random_share: float = 0.6
-    random_columns: tuple = (1, 4)
-
-    def draw(self, rng):
-        """A random or a named cell."""
-        if rng.random() < self.random_share:
-            return random_motif(rng, self.random_columns)
-        return self.motifs[rng.integers(len(self.motifs))]
 
 
 def crystal(rng, cells, spacing, shape):

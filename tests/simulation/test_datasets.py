@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from atomwork.columns import peaks
-from atomwork.simulation import batches, datasets, motifs, scenes
+from atomwork.simulation import batches, cells, datasets, motifs, scenes
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_batch_k_is_the_same_wherever_a_run_resumes():
 def test_no_crystal_is_shared():
     names = [{m.name for m in group} for group in (motifs.TRAINING_MOTIFS, motifs.VALIDATION_MOTIFS, motifs.TEST_MOTIFS)]
     assert not names[0] & names[1] | names[0] & names[2] | names[1] & names[2]
-    assert datasets.RECIPES["simulated"].cells.random_columns[1] < datasets.TEST_CELLS.random_columns[0]
+    assert cells.INDEPENDENT[1] < datasets.TEST_INDEPENDENT[0]
     assert datasets.VALIDATION_SEED != datasets.TEST_SEED
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from atomwork.columns.neighbours import nearest_distance
-from atomwork.simulation import motifs, scenes
+from atomwork.simulation import cells, motifs, scenes
 
 ALL_MOTIFS = [*motifs.TRAINING_MOTIFS, *motifs.VALIDATION_MOTIFS, *motifs.TEST_MOTIFS]
 
@@ -19,7 +19,7 @@ ALL_MOTIFS = [*motifs.TRAINING_MOTIFS, *motifs.VALIDATION_MOTIFS, *motifs.TEST_M
 ])  # fmt: skip
 def test_nearest_columns_are_where_crystallography_puts_them(name, angstrom):
     chosen = next(m for m in motifs.TRAINING_MOTIFS if m.name == name)
-    assert scenes.nearest_distance(chosen) == pytest.approx(angstrom, rel=2e-3)
+    assert motifs.nearest_distance(chosen) == pytest.approx(angstrom, rel=2e-3)
 
 
 @pytest.mark.parametrize("motif", ALL_MOTIFS, ids=lambda m: m.name)
@@ -58,15 +58,8 @@ def test_every_family_is_drawn_inside_the_image(family):
 def test_the_nearest_distance_is_the_one_asked_for():
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        positions, _, _ = scenes.crystal(rng, scenes.Cells(), 15.0, (300, 300))
+        positions, _, _ = scenes.crystal(rng, cells.Cells(), 15.0, (300, 300))
         assert nearest_distance(positions).min() == pytest.approx(15.0, rel=1e-6)
-
-
-def test_random_cells_keep_their_columns_apart():
-    for seed in range(50):
-        motif = scenes.random_motif(np.random.default_rng(seed))
-        assert scenes.nearest_distance(motif) > 0.45
-        assert motif.brightness.max() == 1
 
 
 def test_holes_leave_nothing_inside():
