@@ -128,10 +128,10 @@ def grade(ratio):
 def near_pairs(columns):
     """Columns of one image within `REACH` widths: (P, 2) int tensor of indices."""
     image, places, width = (t.cpu().numpy() for t in (columns.image, columns.positions, columns.width))
-    starts = np.flatnonzero(np.diff(image, prepend=-1))
+    _, starts, counts = np.unique(image, return_index=True, return_counts=True)
     pairs = [np.empty((0, 2), int)]
-    for first, last in zip(starts, [*starts[1:], len(image)], strict=True):
-        pairs.append(first + cKDTree(places[first:last]).query_pairs(REACH * width[first], output_type="ndarray"))
+    for first, count in zip(starts, counts, strict=True):
+        pairs.append(first + cKDTree(places[first : first + count]).query_pairs(REACH * width[first], output_type="ndarray"))
     return torch.from_numpy(np.concatenate(pairs)).to(columns.positions.device)
 
 

@@ -90,3 +90,10 @@ def test_the_test_set_is_fixed_and_has_every_group():
 def test_every_family_is_among_training_images():
     drawn = [batches.draw_scenes(np.random.default_rng(k), batches.Recipe(), 16)[0] for k in range(8)]
     assert {scene.family for some in drawn for scene in some} == set(scenes.FAMILIES)
+
+
+def test_a_batch_without_any_column_is_a_batch():
+    for seed in range(4):
+        batch = batches.seeded_batch(np.random.SeedSequence(seed), batches.Recipe(families={"empty": 1}), 1)
+        assert len(batch.columns[0]) == len(batch.optional[0]) == batch.target.sum() == 0
+        assert batch.spacing.isnan().all()
