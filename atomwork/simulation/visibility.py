@@ -128,10 +128,10 @@ def grade(ratio):
 def near_pairs(columns):
     """Columns of one image within `REACH` widths: (P, 2) int tensor of indices."""
     image, places, width = (t.cpu().numpy() for t in (columns.image, columns.positions, columns.width))
-    _, starts, counts = np.unique(image, return_index=True, return_counts=True)
     pairs = [np.empty((0, 2), int)]
-    for first, count in zip(starts, counts, strict=True):
-        pairs.append(first + cKDTree(places[first : first + count]).query_pairs(REACH * width[first], output_type="ndarray"))
+    for one in np.unique(image):
+        rows = np.flatnonzero(image == one)
+        pairs.append(rows[cKDTree(places[rows]).query_pairs(REACH * width[rows[0]], output_type="ndarray")])
     return torch.from_numpy(np.concatenate(pairs)).to(columns.positions.device)
 
 
@@ -154,7 +154,7 @@ def judge(electrons, columns):
     Parameters
     ----------
     electrons : (B, H, W) float tensor, expected electrons of the noise-free images [e⁻]
-    columns : Columns, those of one image following each other
+    columns : Columns
 
     Returns
     -------

@@ -139,3 +139,29 @@ def test_readout_noise_and_speckle_hide_columns():
     assert kind(10.0) == Visibility.COUNTS
     assert kind(10.0, readout=20.0) == Visibility.HIDDEN
     assert kind(10.0, speckle=3.0) == Visibility.OPTIONAL
+
+
+def test_an_image_is_judged_alike_alone_and_in_a_batch(rng):
+    """Many columns that run into each other, so that pairs are joined, in three images."""
+    y, x = np.mgrid[:80, :80]
+    sites = rng.uniform(8, 72, (3, 120, 2))
+    heights = rng.uniform(2, 40, (3, 120))
+    images = [LEVEL + sum(h * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 8) for h, (a, b) in zip(*one, strict=True))
+              for one in zip(heights, sites, strict=True)]  # fmt: skip
+    electrons = torch.tensor(np.array(images), dtype=torch.float32)
+    every = torch.ones(360)
+    columns = visibility.Columns(
+        positions=torch.tensor(sites.reshape(-1, 2), dtype=torch.float32),
+        image=torch.arange(3).repeat_interleave(120),
+        amplitude=torch.tensor(heights.ravel(), dtype=torch.float32),
+        width=2 * every,
+        readout=0 * every,
+        speckle=0 * every,
+    )
+    places, index, kinds = visibility.judge(electrons, columns)
+    assert len(set(kinds.tolist())) == 3
+    for k in range(3):
+        alone = replace(columns[columns.image == k], image=torch.zeros(120, dtype=torch.long))
+        expected, _, expected_kinds = visibility.judge(electrons[k : k + 1], alone)
+        assert torch.equal(places[index == k], expected)
+        assert torch.equal(kinds[index == k], expected_kinds)
