@@ -5,14 +5,44 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from ase.spacegroup import Spacegroup
 
 from atomwork.simulation.motifs import TRAINING_MOTIFS, Motif, nearest_distance, plane_cell
 
 CLOSEST = 0.45  # nearest distance in a random cell over the side of the square that each column has to itself [-]
 INDEPENDENT = (1, 4)  # fewest and most columns in a random cell that no symmetry relates
 MOST = 16  # columns in a random cell with symmetry
-SPACE_GROUPS = {"oblique": (1, 2), "rectangular": (3, 74), "square": (75, 142), "hexagonal": (143, 194)}  # first, last
+
+INVERSION, MIRROR = np.diag([-1, -1]), np.diag([-1, 1])
+FOURFOLD = np.array([[0, -1], [1, 0]])
+THREEFOLD, SIXFOLD = np.array([[0, -1], [1, -1]]), np.array([[1, -1], [1, 0]])
+ACROSS, ALONG = np.array([[0, -1], [-1, 0]]), np.array([[0, 1], [1, 0]])  # mirrors of a hexagonal cell
+NONE, HALF_X, HALF_Y, CENTRE = (0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)
+CENTRING = (np.eye(2, dtype=int), CENTRE)
+# Generators of the 17 plane groups beside the cell's own translations (International Tables A): matrix and shift.
+PLANE_GROUPS = {
+    "oblique": {"p1": (), "p2": ((INVERSION, NONE),)},
+    "rectangular": {
+        "pm": ((MIRROR, NONE),),
+        "pg": ((MIRROR, HALF_Y),),
+        "cm": ((MIRROR, NONE), CENTRING),
+        "p2mm": ((INVERSION, NONE), (MIRROR, NONE)),
+        "p2mg": ((INVERSION, NONE), (MIRROR, HALF_X)),
+        "p2gg": ((INVERSION, NONE), (MIRROR, CENTRE)),
+        "c2mm": ((INVERSION, NONE), (MIRROR, NONE), CENTRING),
+    },
+    "square": {
+        "p4": ((FOURFOLD, NONE),),
+        "p4mm": ((FOURFOLD, NONE), (MIRROR, NONE)),
+        "p4gm": ((FOURFOLD, NONE), (MIRROR, CENTRE)),
+    },
+    "hexagonal": {
+        "p3": ((THREEFOLD, NONE),),
+        "p3m1": ((THREEFOLD, NONE), (ACROSS, NONE)),
+        "p31m": ((THREEFOLD, NONE), (ALONG, NONE)),
+        "p6": ((SIXFOLD, NONE),),
+        "p6mm": ((SIXFOLD, NONE), (ACROSS, NONE)),
+    },
+}
 
 
 def random_motif(rng, columns=INDEPENDENT):
@@ -49,18 +79,20 @@ def random_cell(rng, columns):
     return Motif(f"random {system}", cell, fractions, brightness / brightness.max())
 
 
-@lru_cache(maxsize=256)
-def projected_operations(number):
-    """A space group's operations seen along c: (M, 2, 2) matrices and (M, 2) shifts of fractional coordinates."""
-    operations = {
-        (tuple(matrix[:2, :2].ravel()), tuple(np.round(shift[:2] % 1, 4))) for matrix, shift in Spacegroup(number).get_symop()
-    }
-    matrices, shifts = zip(*sorted(operations), strict=True)
-    return np.reshape(matrices, (-1, 2, 2)), np.array(shifts)
+@lru_cache
+def operations(system, group):
+    """All operations of a plane group in one cell: (M, 2, 2) matrices and (M, 2) shifts of fractional coordinates."""
+    found = [(np.eye(2, dtype=int), np.zeros(2))]
+    for known, moved in found:  # grows as it is walked
+        for matrix, shift in PLANE_GROUPS[system][group]:
+            new = matrix @ known, (matrix @ moved + shift) % 1
+            if not any(np.array_equal(new[0], m) and np.array_equal(new[1], s) for m, s in found):
+                found.append(new)
+    return tuple(np.stack(part) for part in zip(*found, strict=True))
 
 
 def orbit(point, matrices, shifts):
-    """Every column that symmetry makes of one at fractional ``point`` (2,): (M, 2) fractions, each once."""
+    """Every column of a cell that symmetry makes of one at fractional ``point`` (2,): (M, 2) fractions, each once."""
     images = (matrices @ point + shifts) % 1
     apart = images[:, None] - images
     same = (np.abs(apart - np.round(apart)) < 1e-3).all(-1)
@@ -68,12 +100,12 @@ def orbit(point, matrices, shifts):
 
 
 def symmetric_motif(rng, sites=INDEPENDENT):
-    """A random crystal of any space group, seen along c, with a few independent columns.
+    """A random cell of any plane group with a few independent columns.
 
     About half of the coordinates are special (multiples of a twelfth), and the sites' brightness spans a
     factor of 50, as that of oxygen beside bismuth does.
     """
-    system = rng.choice(list(SPACE_GROUPS))
+    system = rng.choice(list(PLANE_GROUPS))
     while True:
         motif = symmetric_cell(rng, system, rng.integers(sites[0], sites[1] + 1))
         if len(motif.fractions) <= MOST and nearest_distance(motif) > CLOSEST:
@@ -81,17 +113,17 @@ def symmetric_motif(rng, sites=INDEPENDENT):
 
 
 def symmetric_cell(rng, system, sites):
-    """A random cell of any space group of a system, however near its columns come to each other."""
+    """A random cell of any plane group of a system, however near its columns come to each other."""
     ratio, angle = {
         "oblique": (rng.uniform(1, 2.5), rng.uniform(60, 120)),
         "rectangular": (rng.uniform(1, 2.5), 90),
         "square": (1, 90),
         "hexagonal": (1, 120),
     }[system]
-    operations = projected_operations(int(rng.integers(SPACE_GROUPS[system][0], SPACE_GROUPS[system][1] + 1)))
+    group = operations(system, rng.choice(list(PLANE_GROUPS[system])))
     special = np.round(rng.random((sites, 2)) * 12) / 12
     points = np.where(rng.random((sites, 2)) < 0.5, special, rng.random((sites, 2)))
-    orbits = [orbit(point, *operations) for point in points]
+    orbits = [orbit(point, *group) for point in points]
     level = np.exp(rng.uniform(np.log(0.02), 0, sites)) if rng.random() < 0.7 else np.ones(sites)
     brightness = np.repeat(level, [len(o) for o in orbits])
     fractions = np.concatenate(orbits)

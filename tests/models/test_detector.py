@@ -71,6 +71,19 @@ def test_a_tile_is_seen_as_part_of_the_whole(torch_rng):
     assert torch.allclose(whole[..., inner, inner], tile[..., inner, inner], atol=0.02)
 
 
+@pytest.mark.parametrize("bright", [0.0, 1e2, 1e3])
+def test_a_faint_column_stands_out_of_the_noise_beside_bright_ones(torch_rng, bright):
+    y, x = np.mgrid[:256, :256]
+    faint = 2.5 * np.exp(-((y - 128) ** 2 + (x - 128) ** 2) / (2 * 2.0**2))
+    others = sum(np.exp(-((y - 128) ** 2 + (x - x0) ** 2) / (2 * 2.0**2)) for x0 in (108, 148))
+    image = torch.tensor(faint + bright * others, dtype=torch.float32) + torch.randn(256, 256, generator=torch_rng)
+    seen = standardise(image[None, None])[0, 2:]
+    alone = torch.randn(256, 256, generator=torch_rng)
+    noise = standardise(alone[None, None])[0, 2:].std((1, 2))
+    assert (seen[:, 126:131, 126:131].amax((1, 2)) > 2 * noise).all()
+    assert torch.allclose(noise, torch.tensor(0.65), atol=0.15)  # log(1 + |ratio|) of a ratio of about one
+
+
 def test_folding_the_normalisation_changes_nothing_but_the_shift(batch):
     net = model(map_shift=-1.5)
     for layer in net.average.modules():  # as after training, not as initialised

@@ -6,12 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+ROOT_MEAN = 0.64  # (mean √|white noise − its mean over 3 x 3 px|)² over its deviation
+
 
 def standardise(image):
-    """Input channels: the image against its surroundings near and far.
+    """Input channels: the image against its surroundings near and far, and its blobs against the noise.
 
-    Each channel is (image − local mean) / local standard deviation, over about 28 and 112 px, so that
-    neither the background nor the units matter and a tile looks the same as the whole frame.
+    Two channels are (image − local mean) / local standard deviation, over about 28 and 112 px, so that
+    neither the background nor the units matter and a tile looks the same as the whole frame. In two more
+    the columns that those leave dim beside bright ones stand out: the mean over 3 px less that over 10 and
+    the mean over 5 less that over 14, in units of the local noise, ± log(1 + |ratio|).
 
     Parameters
     ----------
@@ -19,21 +23,32 @@ def standardise(image):
 
     Returns
     -------
-    (B, 2, H, W) float tensor, limited to −5…10
+    (B, 4, H, W) float tensor; the first two channels limited to −5…10
     """
     centred = image - image.mean((2, 3), keepdim=True)
-    floor = 1e-3 * centred.square().mean((2, 3), keepdim=True) + 1e-20
+    variance = centred.square().mean((2, 3), keepdim=True)
     channels = []
     for cell in (4, 16):
         mean, square = (local_mean(v, cell) for v in (centred, centred.square()))
-        deviation = torch.sqrt((square - mean.square()).clamp_min(0) + floor)
+        deviation = torch.sqrt((square - mean.square()).clamp_min(0) + 1e-3 * variance + 1e-20)
         channels.append(((centred - mean) / deviation).clamp(-5, 10))
+    fine = box_mean(centred)
+    roots = (centred - fine).abs().sqrt()  # few bright columns hardly move their mean
+    noise = local_mean(roots, 4).square() / ROOT_MEAN + 1e-3 * variance.sqrt() + 1e-10
+    for blob, size, cells in ((fine, 3, 5), (box_mean(fine), 5, 7)):
+        ratio = (blob - local_mean(centred, 2, cells)) * (size / noise)
+        channels.append(torch.log1p(ratio.abs()).copysign(ratio))
     return torch.cat(channels, 1)
 
 
-def local_mean(image, cell):
-    """Mean over about 7 x 7 cells of ``cell`` px, interpolated."""
-    coarse = F.avg_pool2d(F.avg_pool2d(image, cell), 7, stride=1, padding=3, count_include_pad=False)
+def box_mean(image):
+    """Mean over 3 x 3 px around every pixel, of those that the image has."""
+    return F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def local_mean(image, cell, cells=7):
+    """Mean over about ``cells`` x ``cells`` cells of ``cell`` px, interpolated."""
+    coarse = F.avg_pool2d(F.avg_pool2d(image, cell), cells, stride=1, padding=cells // 2, count_include_pad=False)
     return F.interpolate(coarse, scale_factor=cell, mode="bilinear", align_corners=False)
 
 
@@ -63,7 +78,7 @@ class ScaleUNet(nn.Module):
         super().__init__()
         self.stride = 2 ** len(widths)
         self.stem = nn.PixelUnshuffle(2)
-        self.down = nn.ModuleList(block(before, after) for before, after in pairwise((8, *widths)))
+        self.down = nn.ModuleList(block(before, after) for before, after in pairwise((16, *widths)))
         steps = list(pairwise(widths))[::-1]
         self.up = nn.ModuleList(nn.ConvTranspose2d(deep, shallow, 2, 2) for shallow, deep in steps)
         self.join = nn.ModuleList(block(2 * shallow, shallow) for shallow, _ in steps)
