@@ -99,7 +99,7 @@ def orbit(point, matrices, shifts):
     return images[same.argmax(1) == np.arange(len(images))]
 
 
-def symmetric_motif(rng, sites=INDEPENDENT):
+def symmetric_motif(rng):
     """A random cell of any plane group with a few independent columns.
 
     About half of the coordinates are special (multiples of a twelfth), and the sites' brightness spans a
@@ -107,7 +107,7 @@ def symmetric_motif(rng, sites=INDEPENDENT):
     """
     system = rng.choice(list(PLANE_GROUPS))
     while True:
-        motif = symmetric_cell(rng, system, rng.integers(sites[0], sites[1] + 1))
+        motif = symmetric_cell(rng, system, rng.integers(INDEPENDENT[0], INDEPENDENT[1] + 1))
         if len(motif.fractions) <= MOST and nearest_distance(motif) > CLOSEST:
             return motif
 
