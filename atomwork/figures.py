@@ -80,6 +80,7 @@ def draw_histogram(ax, values, label):
     low, high = np.percentile(finite, [0.5, 99.5]) if len(finite) else (0, 1)
     ax.hist(finite, bins=60, range=(low, max(high, low + 1e-9)), color="#4878a8")
     ax.set(xlabel=label, ylabel="columns")
+    ax.locator_params(axis="x", nbins=5)
     if len(finite):
         ax.axvline(np.median(finite), color="black", lw=1, label=f"median {np.median(finite):.4g}")
         ax.legend(frameon=False)
