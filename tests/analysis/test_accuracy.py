@@ -10,13 +10,28 @@ from tests.benchmarks import accuracy
 RECORD = json.loads((weights.DATA / "results" / "atomid.json").read_text(encoding="utf-8"))["test"]
 
 
-def test_f1_of_the_fixed_test_set_and_of_each_of_its_groups():
+@pytest.fixture(scope="module")
+def f1():
     _, table = accuracy.held_out_groups()
-    assert table["images"].max() == 300
-    assert dict(zip(table["group"], table["F1"], strict=True)) == pytest.approx(RECORD["f1"], abs=0.01)
+    assert table["images"].max() >= 300
+    return table.set_index("group")["F1"]
+
+
+def test_f1_of_the_fixed_test_set_is_the_recorded_one(f1):
+    assert f1.to_dict() == pytest.approx(RECORD["f1"], abs=0.01)
+
+
+def test_f1_of_every_group_is_at_least_090(f1):
+    assert f1.drop("all").min() >= 0.90
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the shipped weight reaches 0.941")
+def test_f1_of_all_groups_together_is_at_least_095(f1):
+    assert f1["all"] >= 0.95
 
 
 def test_one_structure_over_five_fields_of_view():
     _, table = accuracy.fields_of_view()
+    assert len(table) == 5
     assert table["F1"].tolist() == pytest.approx(list(RECORD["fields_of_view"].values()), abs=0.01)
     assert table["F1"].min() >= 0.96
