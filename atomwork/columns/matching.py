@@ -14,7 +14,7 @@ class Match:
 
     Attributes
     ----------
-    pairs : (K, 2) int array, indices into found and truth
+    pairs : (K, 2) int array, indices into found and truth as they were given
     distances : (K,) float array, of each pair [px]
     n_found, n_truth : int, columns on either side (found ones at optional places left out)
     chamfer : float, mean distance of a found column to the nearest true one plus the reverse [px];
@@ -82,12 +82,10 @@ def match(found, truth, *, tolerance, optional=None):
         raise ValueError(f"tolerance={tolerance} px must be positive; a quarter of the spacing is usual.")
     found, truth = as_points(found), as_points(truth)
     pairs, distances = assign(found, truth, tolerance)
-    if optional is not None and len(optional) and len(found):
-        spare = np.setdiff1d(np.arange(len(found)), pairs[:, 0])
-        excused = spare[assign(found[spare], as_points(optional), tolerance)[0][:, 0]]
-        kept = np.setdiff1d(np.arange(len(found)), excused)
-        found, pairs = found[kept], np.stack([np.searchsorted(kept, pairs[:, 0]), pairs[:, 1]], -1)
-    return Match(pairs, distances, len(found), len(truth), chamfer(found, truth))
+    spare = np.setdiff1d(np.arange(len(found)), pairs[:, 0])
+    places = as_points([] if optional is None else optional)
+    judged = np.delete(found, spare[assign(found[spare], places, tolerance)[0][:, 0]], axis=0)
+    return Match(pairs, distances, len(judged), len(truth), chamfer(judged, truth))
 
 
 def assign(first, second, tolerance):

@@ -56,6 +56,13 @@ def test_optional_places_neither_help_nor_hurt(grid):
     assert matching.match(grid, truth, tolerance=2.5).precision == pytest.approx(25 / 30)
 
 
+def test_pairs_are_indices_into_what_was_given(grid):
+    """Also behind a column that was found at an optional place."""
+    result = matching.match(grid, grid[5:], tolerance=2.5, optional=grid[:5])
+    assert result.n_found == len(grid) - 5
+    assert (result.pairs == np.stack([np.arange(5, len(grid)), np.arange(len(grid) - 5)], -1)).all()
+
+
 def test_emptiness_has_a_score():
     nothing, one = np.empty((0, 2)), np.ones((1, 2))
     assert matching.match(nothing, nothing, tolerance=1).f1 == 1
