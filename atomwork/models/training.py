@@ -130,6 +130,8 @@ def train(
         validation_batches=validation_batches,
     )
     model.network.to(memory_format=torch.channels_last)
+    if resume_from is None:
+        trainer.validate(model, stream, verbose=False)  # the curves start at what the untrained model scores
     trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
     return read_metrics(out_dir)
 
