@@ -16,8 +16,10 @@ from atomwork.models.networks.unet import pool_scale
 WORKING_SPACING = 12.0  # the column spacing that the network is given [px]
 TOLERATED = 1.35  # factor on that spacing within which no other scale is tried [-]
 SCALES = (0.2, 1.0)  # smallest and largest magnification [-]; enlarged noise would look like columns
-LOOK, LOOKS = 256, 2  # side of the tiles from which the first spacing is read [px], and how many along either axis
+LOOK, LOOKS = 192, 2  # side of the tiles from which the first spacing is read [px], and how many along either axis
 TILE, OVERLAP = 1024, 64  # larger images pass in tiles of this side with this overlap [px]
+POSITION_STD = 0.06  # error allowed the network's own positions over the spacing; 0.035 was seen in validation [-]
+SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every column several peaks
 FEW = 10  # columns below which the spacing is the network's guess
 MIN_SIDE = 32  # px, shortest side of an image
 
@@ -157,20 +159,26 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
     DataFrame : see `detect`
     """
     scale = float(np.sqrt(np.prod(confidence.magnification)))
-    window = max(SEPARATION * confidence.spacing if window_size is None else window_size, 1 / scale)
-    on_map = peaks.find(confidence.confidence, lower_bound=lower_bound, window_size=window * scale)
+    if window_size is None:
+        window_size = max(SEPARATION * confidence.spacing, SMALLEST_WINDOW / scale)
+    window_size = max(window_size, 1 / scale)
+    on_map = peaks.find(confidence.confidence, lower_bound=lower_bound, window_size=window_size * scale)
     pixels = np.rint(on_map).astype(int).clip(0, np.array(confidence.confidence.shape) - 1)
     height = confidence.confidence[tuple(pixels.T)]
     positions = confidence.on_image(on_map)
     if refine:
-        table = fit.refine(image, positions, spacing=confidence.spacing)
+        error = POSITION_STD * confidence.spacing
+        table = fit.refine(image, positions, position_std=error, spacing=confidence.spacing)
+        margin = np.where(table["y_std"].isna(), 1 / scale, 0)
     else:
         table = pd.DataFrame(positions, columns=["y", "x"]).assign(y_std=np.nan, x_std=np.nan)
         table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
+        margin = 0
     table["confidence"] = height
-    kept = peaks.suppress(table[["y", "x"]].to_numpy(), window / 2)  # two fits that ran into one column
-    for axis, length in zip(("y", "x"), image.shape, strict=True):  # flanks of columns beyond the border
-        kept &= table[axis].between(-0.5, length - 0.5).to_numpy()
+    kept = peaks.suppress(table[["y", "x"]].to_numpy(), window_size / 2)  # two fits that ran into one column
+    for axis, length in zip(("y", "x"), image.shape, strict=True):
+        # flanks of columns beyond the border: fits that end there, or are refused in the map's outermost pixels
+        kept &= table[axis].between(margin - 0.5, length - 0.5 - margin).to_numpy()
     table = table[kept].sort_values(["y", "x"], ignore_index=True)
     table.attrs.update(spacing=measured_spacing(table, confidence.spacing), dark=confidence.dark)
     return table

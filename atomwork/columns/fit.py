@@ -15,11 +15,13 @@ import torch
 from scipy.spatial import cKDTree
 
 from atomwork.columns import counting, gaussian
-from atomwork.columns.scoring import Fit
+from atomwork.columns.scoring import Fit, Prior
 
 ROUGH_REACH, REACH = 2.0, 2.8  # half-sides of the windows for a first look at the width and for the fit, over the width [-]
-ROUGH_STEPS, STEPS = 3, 25
+ROUGH_STEPS, STEPS = 2, 25
 LARGEST_SHIFT = 0.5  # a fit that leaves its start by this share of the spacing along an axis is refused [-]
+TRUSTED = 3.0  # or, where they are known, by so many standard deviations of the given positions [-]
+SHAPE_SPREAD = 0.4  # how much 1/width² is expected to vary among columns [-]
 WIDTH_RANGE = (0.3, 2.5)  # over the usual width; a fit that reaches an end is refused [-]
 
 
@@ -42,13 +44,15 @@ def first_guess(image, positions, width, elliptical):
     return torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32))
 
 
-def refine(image, positions, *, spacing=None, width=None, elliptical=False):
+def refine(image, positions, *, position_std=None, spacing=None, width=None, elliptical=False):
     """Fit a Gaussian to every column.
 
     Parameters
     ----------
     image : (H, W) float array, intensity on a linear scale [arb.]
     positions : (N, 2) float array, (y, x) [px], each within about half a width of its column
+    position_std : float, standard deviation of the given positions [px]; they then count as measurements beside
+        the image, and a fit that leaves them by three times as much is refused. None: they only start the fit
     spacing : float, distance of neighbouring columns [px]; the median nearest distance if None
     width : float, standard deviation to start from [px]; a fifth of the spacing if None
     elliptical : bool, fit two widths and an angle in place of one width
@@ -84,7 +88,7 @@ def refine(image, positions, *, spacing=None, width=None, elliptical=False):
     gain, offset = counting.noise_model(image)
     electrons = torch.from_numpy(((np.asarray(image, np.float64) + offset) / gain).astype(np.float32))
     with one_thread_each() as spread:
-        fit = fit_all(electrons, positions, width or spacing / 5, spacing, elliptical, spread)
+        fit = fit_all(electrons, positions, position_std, width or spacing / 5, spacing, elliptical, spread)
         covariance, dispersion = fit.covariance()
     result = table(fit.parameters, covariance)
     result["amplitude"] *= gain
@@ -112,17 +116,33 @@ def one_thread_each():
         torch.set_num_threads(threads)
 
 
-def fit_all(image, positions, width, spacing, elliptical, spread):
+def fit_all(image, positions, position_std, width, spacing, elliptical, spread):
     """Fit roughly in windows of the guessed width, then to the end in windows of the width found."""
     start = first_guess(image.numpy(), positions, width, elliptical)
     centre = torch.from_numpy(np.rint(positions).astype(np.int64).clip(0, np.array(image.shape) - 1))
     floor = 1e-3 * float(start[:, gaussian.AMPLITUDE].abs().median()) + 1e-12
-    limits = {"shift": LARGEST_SHIFT * spacing, "brightest": float(image.max())}
+    shift = LARGEST_SHIFT * spacing if position_std is None else TRUSTED * position_std
+    limits = {"shift": shift, "brightest": float(image.max())}
     bounds = gaussian.Bounds.around(start, widths=(width / 3, 2 * width), **limits)
-    rough = Fit(image, centre, start, width, math.ceil(ROUGH_REACH * width), floor, bounds, spread).run(ROUGH_STEPS)
+    prior = expected(start, position_std)
+    reach = math.ceil(ROUGH_REACH * width)
+    rough = Fit(image, centre, start.clone(), width, reach, floor, bounds, prior, spread).run(ROUGH_STEPS)
     found = float(rough.parameters[:, gaussian.SHAPE].rsqrt().median())
     bounds = gaussian.Bounds.around(start, widths=(WIDTH_RANGE[0] * found, WIDTH_RANGE[1] * found), **limits)
-    return Fit(image, centre, rough.parameters, found, math.ceil(REACH * found), floor, bounds, spread, found**-2).run(STEPS)
+    prior = expected(start, position_std, found)
+    reach = math.ceil(REACH * found)
+    return Fit(image, centre, rough.parameters, found, reach, floor, bounds, prior, spread).run(STEPS)
+
+
+def expected(start, position_std, width=None):
+    """`Prior` about the first guesses (N, P): positions of the given error, and columns of about one width [px]."""
+    mean, std = start.clone(), torch.full((start.shape[1],), math.inf)
+    if position_std is not None:
+        std[:2] = position_std
+    if width is not None:
+        shape = [width**-2, width**-2, 0.0][: start.shape[1] - gaussian.SHAPE]
+        mean[:, gaussian.SHAPE :], std[gaussian.SHAPE :] = torch.tensor(shape), SHAPE_SPREAD * width**-2
+    return Prior(mean, std)
 
 
 def table(parameters, covariance):

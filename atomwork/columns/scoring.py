@@ -18,9 +18,26 @@ DRAWN = 0.9  # how much farther a column is drawn than judged, over the width [-
 OVERLAP = 5.0  # columns nearer than this many widths share their errors [-]
 MOVED = 0.1  # a column that moves less than this share of its error has converged [-]
 POOR = 1.6  # a column whose residuals exceed the usual by this factor has its own dispersion [-]
-SHAPE_SPREAD = 0.4  # how much 1/width² is expected to vary among columns [-]
 OUTSIDE = 1e30  # model and data beyond the image: no residual, no weight
 CHUNK = 300_000  # window pixels worked on at a time, so that they stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of the parameters before the image is looked at, as independent normal distributions.
+
+    Attributes
+    ----------
+    mean : (N, P) float tensor
+    std : (P,) float tensor; infinite for what is left open
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def information(self, dispersion):
+        """Its information (P,), float64, on the scale of counting noise that the dispersion enlarges."""
+        return dispersion / self.std.double() ** 2
 
 
 @dataclass
@@ -36,8 +53,8 @@ class Fit:
     reach : int, half-side of the windows [px]
     floor : float, least model intensity; it bounds the weights
     bounds : gaussian.Bounds
+    prior : Prior
     spread : callable, ``map`` or one that works in several threads
-    usual_shape : float or None, 1/width² to which columns tend that leave it open [1/px²]
     """
 
     image: torch.Tensor
@@ -47,8 +64,8 @@ class Fit:
     reach: int
     floor: float
     bounds: gaussian.Bounds
+    prior: Prior
     spread: Callable
-    usual_shape: float | None = None
 
     def __post_init__(self):
         positions = self.parameters[:, :2].numpy()
@@ -83,7 +100,7 @@ class Fit:
         """Add (n, K, K) changes of some columns to the canvas, which shows all of them."""
         corner = (self.centre[rows] + self.drawn) @ torch.tensor([self.canvas.shape[1], 1])
         offset = self.brush[:, None] * self.canvas.shape[1] + self.brush
-        self.canvas.view(-1).index_add_(0, (corner[:, None, None] + offset).flatten(), change.flatten())
+        self.canvas.view(-1).scatter_add_(0, (corner[:, None, None] + offset).flatten(), change.flatten())
 
     def total(self):
         """Windows on the picture of all columns, without backgrounds."""
@@ -105,10 +122,11 @@ class Fit:
         def step(chunk):
             dy, dx, values, weight, residual = self.judge(total, chunk)
             parameters = self.parameters[chunk]
-            information = gaussian.information(parameters, dy, dx, values, weight)
+            prior = self.prior.information(self.dispersion)
+            information = gaussian.information(parameters, dy, dx, values, weight) + torch.diag(prior)
             weighted = weight * residual
             gradient = gaussian.gradient(parameters, dy, dx, values, weighted)
-            self.add_prior(parameters, information, gradient)
+            gradient += prior * (self.prior.mean[chunk] - parameters)
             new = self.bounds.step(parameters, self.caution[chunk, None] * solve(information, gradient), chunk)
             error = (self.dispersion / torch.diagonal(information, dim1=1, dim2=2)[:, :2]).sqrt()
             moved = ((new - parameters)[:, :2].abs() > MOVED * error).any(1)
@@ -123,15 +141,6 @@ class Fit:
             chi2.append(fitness)
         self.dispersion = float(torch.cat(chi2).median())
         return torch.cat(still)
-
-    def add_prior(self, parameters, information, gradient):
-        """Let widths that the image leaves open tend to the usual one."""
-        if self.usual_shape is not None:
-            trust = self.dispersion / (SHAPE_SPREAD * self.usual_shape) ** 2
-            for k in range(gaussian.SHAPE, parameters.shape[1]):
-                usual = self.usual_shape if k < gaussian.SHAPE + 2 else 0.0
-                information[:, k, k] += trust
-                gradient[:, k] += trust * (usual - parameters[:, k])
 
     def run(self, steps):
         """Improve all columns until they rest, at most ``steps`` times."""
@@ -149,11 +158,12 @@ class Fit:
         themselves are left out.
         """
         total, everyone = self.total(), torch.arange(len(self.parameters))
+        prior = self.prior.information(self.dispersion)
 
         def inform(rows):
             dy, dx, values, weight, residual = self.judge(total, rows)
             information = gaussian.information(self.parameters[rows], dy, dx, values, weight)
-            return invert(information), (weight * residual**2).sum((1, 2))
+            return invert(information + torch.diag(prior)), (weight * residual**2).sum((1, 2))
 
         inverse, chi2 = (torch.cat(v) for v in zip(*(result for _, result in self.work(inform, everyone)), strict=True))
         pixels = gaussian.pixels_inside(self.centre, self.reach, self.image.shape)

@@ -1,5 +1,7 @@
 """Detection on images whose columns are known, and on real ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import zoom
@@ -8,6 +10,7 @@ from scipy.spatial import cKDTree
 from atomwork import micrograph
 from atomwork.analysis import detect
 from atomwork.columns import matching, neighbours
+from atomwork.simulation import datasets
 
 
 def hexagonal(spacing=14.0, size=320, width=0.2, dose=60.0, seed=1):
@@ -69,6 +72,30 @@ def test_turning_the_image_turns_the_columns():
     straight, turned = detect.detect(image), detect.detect(np.rot90(image).copy())
     back = np.stack([turned["x"], image.shape[0] - 1 - turned["y"]], -1)
     assert matching.match(straight, back, tolerance=0.5).f1 > 0.97
+
+
+def test_the_fit_finds_again_what_the_network_found():
+    """On hard images as well: a fit that wanders off would cost columns."""
+    counts = np.zeros((2, 3))
+    for batch in datasets.validation_batches(2):
+        for image, *truth, spacing in zip(batch.image, batch.columns, batch.optional, batch.spacing.tolist(), strict=True):
+            seen = detect.confidence_map(image[0].numpy())
+            for refine in (False, True):
+                found = detect.columns(image[0].numpy(), seen, refine=refine)
+                tolerance = spacing / 4 if spacing == spacing else 2.0
+                result = matching.match(found, truth[0], tolerance=tolerance, optional=truth[1])
+                counts[int(refine)] += len(result.pairs), result.n_found, result.n_truth
+    network, fitted = 2 * counts[:, 0] / counts[:, 1:].sum(1)
+    assert fitted >= network > 0.9
+
+
+def test_a_misread_spacing_does_not_multiply_the_columns():
+    """Where noise is taken for a lattice, windows would be smaller than what the network draws for one column."""
+    image, truth = hexagonal()
+    seen = detect.confidence_map(image)
+    speckled = seen.confidence * np.random.default_rng(4).uniform(0.95, 1, seen.confidence.shape).astype(np.float32)
+    misread = replace(seen, confidence=speckled, spacing=2.0)
+    assert score(detect.columns(image, misread, refine=False), truth, 14, 320).f1 > 0.9
 
 
 def test_an_empty_image_has_no_columns(rng):

@@ -50,6 +50,26 @@ def test_overlapping_columns_state_the_joint_error(rng):
     assert np.std(ratios) == pytest.approx(1, abs=0.08)
 
 
+def test_known_positions_are_measurements_beside_the_image(rng):
+    """1/σ² = 1/σ_image² + 1/σ_given² for the stated errors, and for the true ones."""
+    truth, image = lattice(rng, count=22, amplitude=2, background=0.5)
+    counts, given = rng.poisson(image), truth + rng.normal(0, 0.4, truth.shape)
+    alone, together = fit.refine(counts, given), fit.refine(counts, given, position_std=0.4)
+    expected = 1 / np.sqrt(1 / alone["y_std"] ** 2 + 1 / 0.4**2)
+    assert (together["y_std"] / expected).median() == pytest.approx(1, abs=0.05)
+    error = together[["y", "x"]].to_numpy() - truth
+    assert np.nanstd(error / together[["y_std", "x_std"]].to_numpy()) == pytest.approx(1, abs=0.1)
+
+
+def test_a_fit_that_contradicts_the_known_position_is_refused(rng):
+    truth, image = lattice(rng, count=6, amplitude=200, background=10)
+    beside, counts = truth + (4.0, 0.0), rng.poisson(image)
+    assert np.abs(fit.refine(counts, beside)[["y", "x"]].to_numpy() - truth).max() < 0.2
+    refused = fit.refine(counts, beside, position_std=1.0)
+    assert refused[["y_std", "x_std"]].isna().all(axis=None)
+    assert (refused[["y", "x"]].to_numpy() == beside).all()
+
+
 def test_a_dumbbell_is_told_apart(rng):
     y, x = np.mgrid[:60, :60]
     truth = np.array([(30.2, 25.1), (30.2, 33.6)])  # 2.8 widths apart
