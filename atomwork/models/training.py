@@ -97,10 +97,11 @@ def train(
     Raises
     ------
     FileNotFoundError : the checkpoint to resume from does not exist
+    ValueError : the run to resume was to end before ``max_steps``
     """
     out_dir = Path(out_dir)
-    if resume_from is not None and not Path(resume_from).is_file():
-        raise FileNotFoundError(f"resume_from={resume_from} does not exist; give the last.ckpt of the run to go on with.")
+    if resume_from is not None:
+        check_resumable(resume_from, max_steps)
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     # two of them: the best one alone would write nothing for as long as the score does not rise
     latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
@@ -134,6 +135,15 @@ def train(
         trainer.validate(model, stream, verbose=False)  # the curves start at what the untrained model scores
     trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
     return read_metrics(out_dir)
+
+
+def check_resumable(checkpoint, max_steps):
+    """Refuse a checkpoint that is missing or whose learning rate was to end before ``max_steps``."""
+    if not Path(checkpoint).is_file():
+        raise FileNotFoundError(f"resume_from={checkpoint} does not exist; give the last.ckpt of the run to go on with.")
+    planned = torch.load(checkpoint, weights_only=True)["hyper_parameters"]["max_steps"]
+    if max_steps > planned:
+        raise ValueError(f"max_steps={max_steps} is beyond the {planned} planned for {checkpoint}; give at most {planned}.")
 
 
 def read_metrics(out_dir):

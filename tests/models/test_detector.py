@@ -148,3 +148,9 @@ def test_a_killed_run_resumes_to_the_same_result(tmp_path, monkeypatch):
 def test_resuming_from_nothing_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="resume_from="):
         training.train(model(), tmp_path, max_steps=1, resume_from=tmp_path / "no.ckpt")
+
+
+def test_resuming_beyond_the_planned_steps_is_refused(tmp_path):
+    torch.save({"hyper_parameters": {"max_steps": 6}}, tmp_path / "last.ckpt")
+    with pytest.raises(ValueError, match=r"max_steps=7 is beyond the 6 planned .* at most 6"):
+        training.train(model(), tmp_path, max_steps=7, resume_from=tmp_path / "last.ckpt")
