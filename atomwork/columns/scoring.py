@@ -117,12 +117,11 @@ class Fit:
 
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
-        total = self.total()
+        total, prior = self.total(), self.prior.information(self.dispersion)
 
         def step(chunk):
             dy, dx, values, weight, residual = self.judge(total, chunk)
             parameters = self.parameters[chunk]
-            prior = self.prior.information(self.dispersion)
             information = gaussian.information(parameters, dy, dx, values, weight) + torch.diag(prior)
             weighted = weight * residual
             gradient = gaussian.gradient(parameters, dy, dx, values, weighted)
