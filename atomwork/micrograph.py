@@ -1,13 +1,15 @@
 """Images with their scale, from any microscope file."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import hyperspy.api as hs
 import numpy as np
 from scipy.ndimage import zoom
+
+from atomwork.image import Micrograph
 
 ANGSTROMS = {"pm": 1e-2, "Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "μm": 1e4, "mm": 1e7, "m": 1e10}
 SQUARE = 1e-3  # relative difference of the samplings along y and x up to which pixels count as square
@@ -47,24 +49,6 @@ _SAMPLES = {
         "etspy", "tests/test_data/HAADF.mrc", "HAADF tilt series of a needle, 77 × 256²", "pip install --no-deps etspy==1.3.0"
     ),
 }
-
-
-@dataclass(frozen=True)
-class Micrograph:
-    """An image as recorded.
-
-    Attributes
-    ----------
-    image : (H, W) float32 array, raw intensity [arb.]
-    pixel_size : float or None, side of the square pixels [Å]
-    name : str
-    metadata : dict, whatever the file said
-    """
-
-    image: np.ndarray
-    pixel_size: float | None
-    name: str
-    metadata: dict = field(default_factory=dict, repr=False)
 
 
 def samples():

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "atomwork"
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
 FLOORS = {
+    "image": 0,  # what flows between all floors
     "micrograph": 1,
     "weights": 1,
     "simulation": 2,
@@ -22,7 +23,20 @@ FLOORS = {
     "report": 7,
 }
 BARE = {"torch", "pytorch_lightning", "numpy", "scipy", "skimage", "safetensors", "pandas", "atomwork"}
-ABOUT_OTHER_LIBRARIES = {"columns/export.py", "simulation/structures.py", "simulation/imaging.py"}
+ABOUT_OTHER_LIBRARIES = {
+    "columns/export.py",
+    "simulation/crystals.py",
+    "simulation/specimen.py",
+    "simulation/structures.py",
+    "simulation/point_defects.py",
+    "simulation/grains.py",
+    "simulation/interfaces.py",
+    "simulation/particles.py",
+    "simulation/thermal.py",
+    "simulation/imaging.py",
+    "simulation/reuse.py",
+    "simulation/stores.py",
+}
 
 
 def imported(path):
