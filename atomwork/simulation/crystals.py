@@ -144,9 +144,9 @@ ZONES = {
     "BaTiO3": (1, 0, 0),
     "DyScO3": (0, 1, 0),
 }
-# Layered crystals and their natural stacking: AA straight, AA′ every other layer turned by 180° (2H), AB every layer
-# shifted by a third of the cell's long diagonal (3R, Bernal).
-STACKINGS = ("AA", "AA′", "AB")
+# Layered crystals and their natural stacking: AA straight, AA′ every other layer turned by 180° (2H), AB every other
+# layer shifted by a third of the cell's long diagonal (Bernal), ABC every layer shifted by one more (3R).
+STACKINGS = ("AA", "AA′", "AB", "ABC")
 LAYERED = {"ReS2 1T″": "AA", "ReS2 1T′": "AA", "graphene": "AB", **dict.fromkeys(("MoS2", "WS2", "MoSe2", "WSe2"), "AA′")}
 
 
@@ -208,8 +208,8 @@ def orient(crystal):
     Returns
     -------
     vectors : (3, 3) float array, rows are the cell vectors in the microscope's axes x, y, z [Å]; the zone axis is z
-    repeat : (2,) float array, the smallest rectangle along x and y after which the crystal repeats [Å]; None if the
-        zone axis has none of reasonable size
+    repeat : (2,) float array, the smallest rectangle of whole cell vectors along x and y [Å]; None if the zone axis has
+        none of reasonable size
     """
     cell = crystal.atoms.cell.array
     beam = np.array(crystal.zone) @ cell

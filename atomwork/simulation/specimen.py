@@ -119,11 +119,26 @@ def column_labels(atoms, tolerance=SAME_COLUMN):
     Atoms whose projections lie within ``tolerance`` [Å] of each other share one, also across the box's periodic
     sides.
     """
+    if not len(atoms):
+        return np.zeros(0, int)
     box = atoms.cell.lengths()[:2]
     places = atoms.positions[:, :2] % box % box  # twice, for a remainder that rounds up to the box
     pairs = cKDTree(places, boxsize=box).query_pairs(tolerance, output_type="ndarray")
     links = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(atoms), len(atoms)))
     return connected_components(links, directed=False)[1]
+
+
+def column_places(atoms):
+    """Which column every atom stands in, -1 in a support, (N,), and the columns' places (y, x) [Å], (M, 2)."""
+    standing = np.flatnonzero(~support(atoms))
+    labels = np.full(len(atoms), -1)
+    labels[standing] = column_labels(atoms[standing])
+    return labels, project(atoms[standing])[["y", "x"]].to_numpy(float)
+
+
+def nearest_copy(offsets, box):
+    """Offsets to the nearest copy in a box that repeats, each component within half of the box."""
+    return offsets - box * np.round(offsets / box)
 
 
 def project(atoms):
@@ -134,8 +149,7 @@ def project(atoms):
     order = np.argsort(labels, kind="stable")
     first = order[np.searchsorted(labels[order], np.arange(labels.max() + 1))]
     box, places = atoms.cell.lengths()[:2], atoms.positions[:, :2]
-    away = places - places[first][labels]
-    away -= box * np.round(away / box)  # the nearest copy of each, so that a column on the box's side stays together
+    away = nearest_copy(places - places[first][labels], box)  # so that a column on the box's side stays together
     weight = scattering_strength(atoms.numbers)
     strength = np.bincount(labels, weight)
     shift = np.stack([np.bincount(labels, weight * away[:, k]) / strength for k in (0, 1)], -1)

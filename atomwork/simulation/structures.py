@@ -67,23 +67,25 @@ def build(
 def check(size, thickness, layers, stacking):
     """Refuse what no specimen can be."""
     if not (size > 0).all() or not thickness > 0 or layers < 1:
-        raise ValueError(f"size {tuple(size)} Å, thickness {thickness} Å and layers {layers} must be positive.")
+        raise ValueError(f"size {size[0]:g} × {size[1]:g} Å, thickness {thickness} Å and layers {layers} must be positive.")
     if stacking is not None and stacking not in crystals.STACKINGS:
         raise ValueError(f"stacking {stacking!r} is unknown; choose one of {', '.join(crystals.STACKINGS)}.")
 
 
-def stack(crystal, size, thickness, *, layers=1, stacking="AA", twist=0.0, rotation=0.0):
-    """Atoms of a crystal in a box of (H, W) ``size``, with vacuum above and below; see `build`."""
+def stack(crystal, size, thickness, *, layers=1, stacking="AA", twist=0.0, rotation=0.0, origin=(0.0, 0.0)):
+    """Atoms of a crystal in a box of (H, W) ``size``, with vacuum above and below; see `build` and `crystals.cut`."""
     turn = np.deg2rad(rotation)
     if not crystal.layered:
-        atoms = crystals.cut(crystal, size, thickness, rotation=turn)
+        atoms = crystals.cut(crystal, size, thickness, rotation=turn, origin=origin)
     else:
         separation = crystal.atoms.cell[2, 2]
-        third = (crystal.atoms.cell[0] + 2 * crystal.atoms.cell[1])[1::-1] / 3
+        vectors, _ = crystals.orient(crystal)
+        third = (vectors[0] + 2 * vectors[1])[1::-1] / 3
         atoms = None
         for k in range(layers):
             angle = turn + k * np.deg2rad(twist) + (np.pi * (k % 2) if stacking == "AA′" else 0)
-            shift = k * rotated(third, turn) if stacking == "AB" else np.zeros(2)
+            steps = {"AB": k % 2, "ABC": k % 3}.get(stacking, 0)
+            shift = origin + steps * rotated(third, turn)
             one = crystals.cut(crystal, size, separation, rotation=angle, origin=shift)
             one.positions[:, 2] += k * separation
             atoms = one if atoms is None else atoms + one
