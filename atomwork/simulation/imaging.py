@@ -1,0 +1,275 @@
+"""Images by multislice, PRISM and the contrast transfer function: abTEM's optics on a `Specimen`.
+
+Every function returns a noise-free `Micrograph` with square pixels. A crystal that repeats is not computed as a
+whole: see `reuse`. A specimen that doesn't repeat is continued across the sides of its box all the same; leave
+some ångströms beyond what you want to look at.
+"""
+
+import abtem
+import numpy as np
+from abtem.parametrizations import LobatoParametrization
+from scipy.fft import next_fast_len
+
+from atomwork.image import Micrograph
+from atomwork.simulation import reuse, thermal
+from atomwork.simulation.optics import REST_ENERGY, Lens, wavelength
+from atomwork.simulation.views import View, look_at
+
+SLICE = 1.0  # Å, the slices of the multislice calculation
+BAND = 2 / 3  # share of the grid's bandwidth that abTEM keeps, against aliasing
+SPARE = 1.02  # margin of the grids beyond the largest angle
+PROBE = Lens(energy=200e3, semiangle_cutoff=25.0)
+OBJECTIVE = Lens(energy=300e3, semiangle_cutoff=40.0, Cs=1e4, defocus=-50.0, focal_spread=30.0)
+METHODS = ("multislice", "prism")
+# Measured Fourier plans take seconds for every new size and differ from run to run in the last bits.
+ABTEM = {"fftw.planning_effort": "FFTW_ESTIMATE", "diagnostics.progress_bar": False}
+
+HRTEM_PARTS = {"reach": 3.0, "margin": 0.0, "link": 6.0}  # Å; see `reuse.Parts`
+STEM_PARTS = {"reach": 4.0, "margin": 5.0, "link": 1.0}
+
+
+def hrtem(
+    specimen,
+    *,
+    lens=OBJECTIVE,
+    pixel_size=0.1,
+    shape=None,
+    centre=None,
+    angle=0.0,
+    phonons=0,
+    temperature=300.0,
+    seed=0,
+    cache=None,
+):
+    """A high-resolution TEM image: plane wave, multislice, contrast transfer function.
+
+    Parameters
+    ----------
+    specimen : Specimen
+    lens : Lens; its semi-angle is the objective aperture
+    pixel_size : float, of the image [Å]; the calculation is at least as fine, and as fine as the aperture needs
+    shape, centre, angle : the field of view, see `views.look_at`
+    phonons : int, frozen thermal configurations to average over; 0 is a specimen at rest
+    temperature : float [K]
+    seed : int, of the thermal displacements
+    cache : dict, see `reuse.assemble`; only for the same crystal, lens, pixel size and phonons
+
+    Returns
+    -------
+    Micrograph, intensity over that of the beam [-]
+
+    Raises
+    ------
+    ValueError : an empty image
+    """
+    view = look_at(specimen, pixel_size, shape, centre, angle)
+
+    def simulate(atoms, shape, window):
+        frozen = configurations(atoms, phonons, temperature, seed)
+        image = np.mean([objective_image(one, shape, lens) for one in frozen], 0)
+        return image[window[0] : window[1], window[2] : window[3]]
+
+    finest = BAND / 2 / (lens.cutoff * SPARE)
+    image = compute(specimen, simulate, min(pixel_size, finest), {**HRTEM_PARTS, "at_rest": not phonons}, cache)
+    settings = {"imaging": "hrtem", **vars(lens), "phonons": phonons, "temperature": temperature, "seed": seed}
+    return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
+
+
+def objective_image(atoms, shape, lens):
+    """Intensity behind the objective lens over a periodic box of atoms: (H, W) array."""
+    # abTEM's focal spread is a 1/e half-width
+    ctf = abtem.CTF(**aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread)
+    with abtem.config.set(ABTEM):
+        potential = abtem.Potential(atoms, gpts=shape[::-1], slice_thickness=slices(atoms)).build(lazy=False)
+        wave = abtem.PlaneWave(energy=lens.energy).multislice(potential, lazy=False)
+        return wave.apply_ctf(ctf).intensity().array.T
+
+
+def haadf(specimen, *, inner=70.0, outer=200.0, **settings):
+    """A high-angle annular dark-field image; see `stem`."""
+    return stem(specimen, inner=inner, outer=outer, **settings)
+
+
+def adf(specimen, *, inner=40.0, outer=120.0, **settings):
+    """A medium-angle annular dark-field image; see `stem`."""
+    return stem(specimen, inner=inner, outer=outer, **settings)
+
+
+def abf(specimen, *, inner=11.0, outer=22.0, **settings):
+    """An annular bright-field image; see `stem`."""
+    return stem(specimen, inner=inner, outer=outer, **settings)
+
+
+def stem(
+    specimen,
+    *,
+    inner,
+    outer,
+    lens=PROBE,
+    source_size=0.3,
+    pixel_size=0.1,
+    shape=None,
+    centre=None,
+    angle=0.0,
+    method="multislice",
+    phonons=0,
+    temperature=300.0,
+    seed=0,
+    cache=None,
+):
+    """A scanned image with an annular detector.
+
+    Parameters
+    ----------
+    specimen : Specimen
+    inner, outer : float, of the detector [mrad]
+    lens : Lens, of the probe
+    source_size : float, standard deviation of the effective source [Å]
+    pixel_size : float, of the image [Å]; the scan itself is as fine as the probe needs
+    shape, centre, angle : the field of view, see `views.look_at`
+    method : str, one of `METHODS`; PRISM pays when the scan has many more places than the aperture has beams
+    phonons, temperature, seed, cache : see `hrtem`
+
+    Returns
+    -------
+    Micrograph, share of the beam on the detector [-]
+
+    Raises
+    ------
+    ValueError : the detector is no ring, the method is unknown
+    """
+    if not 0 <= inner < outer or method not in METHODS:
+        raise ValueError(f"inner={inner} mrad must be below outer={outer} mrad, and method={method!r} one of {METHODS}.")
+    view = look_at(specimen, pixel_size, shape, centre, angle)
+
+    def simulate(atoms, shape, window):
+        frozen = configurations(atoms, phonons, temperature, seed)
+        return np.mean([scan(one, shape, window, lens, inner, outer, method) for one in frozen], 0)
+
+    finest = 0.25 / (lens.cutoff * SPARE)
+    image = compute(specimen, simulate, finest, {**STEM_PARTS, "at_rest": not phonons}, cache)
+    image = blurred(image, specimen.size, source_size)
+    settings = {"imaging": "stem", **vars(lens), "inner": inner, "outer": outer, "source_size": source_size, "method": method}
+    settings |= {"phonons": phonons, "temperature": temperature, "seed": seed}
+    return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
+
+
+def scan(atoms, shape, window, lens, inner, outer, method):
+    """Share of the beam on an annular detector at the places ``window`` of a grid over a periodic box: array."""
+    sampling = BAND / 2 / (1e-3 * SPARE * max(outer, lens.semiangle_cutoff) / wavelength(lens.energy))
+    gpts = [next_fast_len(int(np.ceil(length / sampling))) for length in atoms.cell.lengths()[:2]]
+    step = atoms.cell.lengths()[:2] / shape[::-1]
+    y0, y1, x0, x1 = window
+    places = abtem.GridScan((x0, y0) * step, (x1, y1) * step, gpts=(x1 - x0, y1 - y0), endpoint=False)
+    detector = abtem.AnnularDetector(inner=inner, outer=outer)
+    with abtem.config.set(ABTEM):
+        potential = abtem.Potential(atoms, gpts=gpts, slice_thickness=slices(atoms)).build(lazy=False)
+        if method == "multislice":
+            return abtem.Probe(**aberrations(lens)).scan(potential, scan=places, detectors=detector, lazy=False).array.T
+        matrix = abtem.SMatrix(potential=potential, energy=lens.energy, semiangle_cutoff=lens.semiangle_cutoff)
+        return matrix.scan(scan=places, detectors=detector, ctf=abtem.CTF(**aberrations(lens)), lazy=False).array.T
+
+
+def cross_sections(symbols, *, inner=70.0, outer=200.0, energy=200e3):
+    """Elastic cross sections of single atoms for an annular detector.
+
+    Parameters
+    ----------
+    symbols : iterable of str, elements
+    inner, outer : float, of the detector [mrad]
+    energy : float [eV]
+
+    Returns
+    -------
+    dict : element -> γ² ∫ f² dΩ over the detector [Å²], from the electron scattering factors f of Lobato and Van Dyck,
+        Acta Cryst. A 70 (2014) 636
+    """
+    angle = 1e-3 * np.linspace(inner, outer, 500)
+    gamma = 1 + energy / REST_ENERGY
+    sections = {}
+    for symbol in set(symbols):
+        factor = LobatoParametrization().scattering_factor(symbol)((angle / wavelength(energy)) ** 2)
+        sections[symbol] = float(np.trapezoid((gamma * factor) ** 2 * 2 * np.pi * angle, angle))
+    return sections
+
+
+def aberrations(lens):
+    """A lens in abTEM's words; the focal spread is left to the caller."""
+    return {
+        "energy": lens.energy,
+        "semiangle_cutoff": lens.semiangle_cutoff,
+        "C10": -lens.defocus,
+        "C30": lens.Cs,
+        "C12": lens.astigmatism,
+        "phi12": np.deg2rad(lens.astigmatism_angle),
+    }
+
+
+def slices(atoms):
+    """Thickness of the slices [Å]: `SLICE`, and longer where empty ones follow, which changes nothing."""
+    depth = atoms.cell[2, 2]
+    count = int(np.ceil(depth / SLICE))
+    filled = np.bincount(np.clip(atoms.positions[:, 2] / depth * count, 0, count - 1).astype(int), minlength=count) > 0
+    starts = np.unique([0, *np.flatnonzero(filled)])
+    return tuple(np.diff([*starts, count]) * depth / count)
+
+
+def configurations(atoms, phonons, temperature, seed):
+    """Atoms at rest, or ``phonons`` times displaced at random; atoms with the same ``site`` move alike."""
+    if not phonons:
+        yield atoms
+        return
+    site = atoms.arrays.get("site", np.arange(len(atoms)))
+    width = thermal.displacements(set(atoms.symbols), temperature)
+    width = np.array([width[symbol] for symbol in atoms.symbols])[:, None]
+    for child in np.random.SeedSequence(seed).spawn(phonons):
+        frozen = atoms.copy()
+        frozen.positions += width * np.random.default_rng(child).normal(size=(site.max() + 1, 3))[site]
+        frozen.positions[:, 2] = frozen.positions[:, 2].clip(0, atoms.cell[2, 2] - 1e-3)
+        yield frozen
+
+
+def compute(specimen, simulate, sampling, parts, cache):
+    """The image over a specimen's box on a grid at least as fine as ``sampling`` [Å]: (H, W) array."""
+    if specimen.unit is not None:
+        grid = tuple(int(np.ceil(length / sampling)) for length in specimen.unit.cell.lengths()[1::-1])
+        image = reuse.assemble(specimen, simulate, reuse.Parts(grid, **parts), cache)
+        if image is not None:
+            return image
+    shape = tuple(next_fast_len(int(np.ceil(length / sampling))) for length in specimen.size)
+    return simulate(specimen.atoms, shape, (0, shape[0], 0, shape[1]))
+
+
+def blurred(image, size, width):
+    """A periodic image of (H, W) ``size`` [Å] convolved with a Gaussian of standard deviation ``width`` [Å]."""
+    ky = np.fft.fftfreq(image.shape[0], size[0] / image.shape[0])[:, None]
+    kx = np.fft.rfftfreq(image.shape[1], size[1] / image.shape[1])
+    return np.fft.irfft2(np.fft.rfft2(image) * np.exp(-2 * (np.pi * width) ** 2 * (ky**2 + kx**2)), image.shape)
+
+
+def interpolation(count, places):
+    """Matrix (M, count) that evaluates a band-limited periodic signal at ``places`` (M,) [samples], exactly."""
+    places, samples = np.asarray(places, float)[:, None], np.arange(count)
+    sine = np.sin(np.pi * places) * np.where(samples % 2, -1, 1)  # sin π(place − sample)
+    away = (np.pi / count * (places - samples)).astype(np.float32)  # single from here: it is what takes the time
+    period = count * (np.sin(away) if count % 2 else np.tan(away))
+    on_sample = np.abs(period) < 1e-6
+    return np.where(on_sample, 1, sine.astype(np.float32) / np.where(on_sample, 1, period))
+
+
+def resample(image, size, pixel_size):
+    """A periodic image of (H, W) ``size`` [Å] on square pixels, as many as fit, exactly: (h, w) float32 array."""
+    rows, columns = (
+        interpolation(n, np.arange(int(length / pixel_size + 1e-6)) * pixel_size / length * n)
+        for n, length in zip(image.shape, size, strict=True)
+    )
+    return rows @ image.astype(np.float32) @ columns.T
+
+
+def seen(image, size, view):
+    """A periodic image of (H, W) ``size`` [Å] as a view shows it: (h, w) float32 array."""
+    if view == View.whole(size, view.pixel_size):
+        return resample(image, size, view.pixel_size)
+    # splines are exact enough on a grid twice as fine as the image needs
+    rows, columns = (interpolation(n, np.arange(2 * n) / 2) for n in image.shape)
+    return view.look(rows @ image.astype(np.float32) @ columns.T, size)

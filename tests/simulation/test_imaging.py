@@ -1,0 +1,166 @@
+"""abTEM's images of specimens against plain abTEM, closed forms and outside facts."""
+
+import abtem
+import numpy as np
+import pytest
+
+from atomwork.columns import fit
+from atomwork.simulation import forward, imaging, point_defects, structures
+from atomwork.simulation.elements import ATOMIC_NUMBER
+from atomwork.simulation.optics import Lens
+from atomwork.simulation.views import View
+
+QUIET = {"diagnostics.progress_bar": False, "fftw.planning_effort": "FFTW_ESTIMATE"}
+
+
+def plain_hrtem(atoms, shape, lens):
+    """What a user of abTEM would write."""
+    with abtem.config.set(QUIET):
+        potential = abtem.Potential(atoms, gpts=shape[::-1], slice_thickness=1.0)
+        ctf = abtem.CTF(**imaging.aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread)
+        return abtem.PlaneWave(energy=lens.energy).multislice(potential).apply_ctf(ctf).intensity().compute().array.T
+
+
+@pytest.fixture(scope="module")
+def sheet():
+    return structures.build("MoS2", (38, 37))
+
+
+def grid(specimen, sampling):
+    cell = specimen.unit.cell.lengths()[1::-1]
+    repeats = np.rint(np.array(specimen.size) / cell).astype(int)
+    return tuple(np.ceil(cell / sampling).astype(int) * repeats)
+
+
+def test_a_sheet_with_vacancies_is_what_plain_abtem_makes_of_it(sheet, rng):
+    specimen = point_defects.introduce(sheet, {"V_S": 3, "V_Mo": 1, "W_Mo": 1}, rng=rng)
+    ours = imaging.hrtem(specimen).image
+    plain = plain_hrtem(specimen.atoms, grid(specimen, 0.1), imaging.OBJECTIVE)
+    expected = imaging.resample(plain, specimen.size, 0.1)
+    assert np.corrcoef(ours.ravel(), expected.ravel())[0, 1] > 0.9999
+    assert np.abs(ours / expected - 1).max() < 0.01
+
+
+def test_merging_empty_slices_changes_nothing():
+    specimen = structures.build("MoS2", (10, 10), layers=2)
+    shape = (100, 100)
+    merged = imaging.objective_image(specimen.atoms, shape, imaging.OBJECTIVE)
+    assert len(imaging.slices(specimen.atoms)) < specimen.atoms.cell[2, 2] / 2
+    assert sum(imaging.slices(specimen.atoms)) == pytest.approx(specimen.atoms.cell[2, 2])
+    assert merged == pytest.approx(plain_hrtem(specimen.atoms, shape, imaging.OBJECTIVE), abs=1e-4)
+
+
+def test_a_turned_view_shows_the_same_image(sheet):
+    view = View(0.2, (60, 60), (17.0, 21.0), 25.0)
+    seen = imaging.hrtem(sheet, **vars(view)).image
+    image = imaging.hrtem(sheet, pixel_size=0.1).image
+    places = np.stack(np.meshgrid(range(60), range(60), indexing="ij"), -1).reshape(-1, 2)
+    nearest = np.rint(view.to_places(places) / 0.1).astype(int)
+    inside = ((nearest >= 0) & (nearest < image.shape)).all(1)
+    assert inside.mean() > 0.9
+    assert np.corrcoef(seen.reshape(-1)[inside], image[tuple(nearest[inside].T)])[0, 1] > 0.99
+
+
+def test_contrast_vanishes_where_the_formula_puts_the_zeros():
+    """The diffractogram of one light atom at the origin is real and changes its sign with sin χ."""
+    atoms = structures.build("graphene", (1, 1)).atoms[:1]
+    atoms.set_cell([80, 80, 4])
+    atoms.positions[:] = 0, 0, 2
+    lens = Lens(energy=300e3, semiangle_cutoff=15.0, defocus=600.0, Cs=2e6)
+    image = imaging.objective_image(atoms, (400, 400), lens)
+    spectrum = np.fft.rfft2(image).real[0]
+    frequency = np.arange(len(spectrum)) / 80
+    inner = (frequency > 0.1) & (frequency < 0.95 * lens.cutoff)
+    changes = np.flatnonzero(np.diff(np.sign(spectrum[inner])))
+    zeros = lens.zeros(20)
+    zeros = zeros[(zeros > 0.1) & (zeros < 0.95 * lens.cutoff)]
+    assert len(zeros) >= 4
+    # the sign changes somewhere between two frequencies, and the atom is not quite a weak object
+    assert frequency[inner][changes] + 0.5 / 80 == pytest.approx(zeros, abs=1 / 80)
+
+
+def test_frozen_phonons_are_drawn_from_the_seed():
+    specimen = structures.build("graphene", (8, 8))
+    first, again, other = (imaging.hrtem(specimen, phonons=2, seed=seed).image for seed in (1, 1, 2))
+    still = imaging.hrtem(specimen).image
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other, atol=1e-5)
+    assert first.std() < still.std()  # motion lowers the contrast
+
+
+@pytest.fixture(scope="module")
+def small_scan():
+    specimen = structures.build("graphene", (12, 12))
+    shape = (24, 24)
+    lens = Lens(energy=80e3, semiangle_cutoff=25.0)
+    return specimen, shape, (0, 9, 0, 5), lens
+
+
+def test_prism_agrees_with_multislice(small_scan):
+    specimen, shape, window, lens = small_scan
+    images = [imaging.scan(specimen.atoms, shape, window, lens, 40.0, 100.0, method) for method in imaging.METHODS]
+    assert images[0].shape == (9, 5)
+    assert images[1] == pytest.approx(images[0], rel=0.02)
+
+
+def test_the_window_of_a_scan_is_a_part_of_the_whole(small_scan):
+    specimen, shape, window, lens = small_scan
+    part = imaging.scan(specimen.atoms, shape, (3, 6, 1, 4), lens, 40.0, 100.0, "multislice")
+    more = imaging.scan(specimen.atoms, shape, window, lens, 40.0, 100.0, "multislice")
+    assert part == pytest.approx(more[3:6, 1:4], rel=1e-4)
+
+
+def test_the_linear_model_is_a_dark_field_image(small_scan):
+    """A perfect sheet of graphene: abTEM's share of the beam against cross sections times the probe, absolutely."""
+    specimen, _, _, lens = small_scan
+    angles = {"inner": 70.0, "outer": 160.0}
+    scanned = imaging.stem(specimen, lens=lens, pixel_size=0.2, **angles).image
+    sections = imaging.cross_sections(["C"], energy=80e3, **angles)
+    linear = forward.render(specimen, lens=lens, pixel_size=0.2, strength=sections).image
+    assert np.corrcoef(scanned.ravel(), linear.ravel())[0, 1] > 0.98
+    assert linear.mean() == pytest.approx(scanned.mean(), rel=0.1)
+
+
+def test_a_detector_that_is_no_ring_is_refused(sheet):
+    with pytest.raises(ValueError, match=r"inner=90 mrad must be below outer=60 mrad"):
+        imaging.haadf(sheet, inner=90, outer=60)
+    with pytest.raises(ValueError, match=r"method='fast' one of"):
+        imaging.haadf(sheet, method="fast")
+
+
+@pytest.mark.parametrize("count", [16, 17])
+def test_band_limited_signals_are_interpolated_exactly(count, rng):
+    waves = np.arange(1, (count - 1) // 2 + 1)
+    weight, phase = rng.normal(size=(2, len(waves)))
+
+    def signal(x):
+        return 1 + (weight * np.cos(2 * np.pi * waves * np.asarray(x)[:, None] / count + phase)).sum(1)
+
+    places = np.concatenate([rng.uniform(0, count, 30), np.arange(4)])
+    assert imaging.interpolation(count, places) @ signal(np.arange(count)) == pytest.approx(signal(places), abs=1e-4)
+
+
+@pytest.mark.parametrize(("light", "heavy"), [("S", "Mo"), ("Mo", "W")])
+def test_contrast_grows_with_a_power_of_z_between_three_halves_and_two(light, heavy):
+    # between screened and unscreened Rutherford scattering; 1.6 to 1.9 by Krivanek et al., Nature 464 (2010) 571
+    sections = imaging.cross_sections([light, heavy], inner=60.0, outer=200.0, energy=80e3)
+    exponent = np.log(sections[heavy] / sections[light]) / np.log(ATOMIC_NUMBER[heavy] / ATOMIC_NUMBER[light])
+    assert 1.5 < exponent < 2.0
+
+
+def test_polar_displacement_of_barium_titanate_shows_in_the_image():
+    specimen = structures.build("BaTiO3 [100]", (30, 30), thickness=40.0)
+    image = 1000 * forward.render(specimen, pixel_size=0.1, source_size=0.2).image
+    columns = specimen.columns[["y", "x"]].to_numpy() / 0.1
+    kind = specimen.columns["species"].to_numpy()
+    inner = ((columns > 15) & (columns < np.array(image.shape) - 16)).all(1) & (kind != "O")
+    found = fit.refine(image / image.max() * 1e4, columns[inner])[["y", "x"]].to_numpy() * 0.1
+    barium, titanium = found[kind[inner] == "Ba"], found[kind[inner] == "Ti O"]
+    polar = np.array(specimen.unit.cell.lengths()[1::-1])
+    away = titanium[:, None] - barium
+    middle = away / polar - np.floor(away / polar)  # of the cell of four Ba around a Ti, in cells
+    shift = (middle - 0.5).mean((0, 1)) * polar
+    truth = specimen.columns[kind == "Ti O"][["y", "x"]].iloc[0] - specimen.columns[kind == "Ba"][["y", "x"]].iloc[0]
+    expected = (truth.to_numpy() / polar % 1 - 0.5) * polar
+    assert np.abs(expected).max() > 0.05  # Å
+    assert shift == pytest.approx(expected, abs=0.01)
