@@ -5,6 +5,8 @@ whole: see `reuse`. A specimen that doesn't repeat is continued across the sides
 some ångströms beyond what you want to look at.
 """
 
+from functools import partial
+
 import abtem
 import numpy as np
 from abtem.parametrizations import LobatoParametrization
@@ -21,11 +23,12 @@ SPARE = 1.02  # margin of the grids beyond the largest angle
 PROBE = Lens(energy=200e3, semiangle_cutoff=25.0)
 OBJECTIVE = Lens(energy=300e3, semiangle_cutoff=40.0, Cs=1e4, defocus=-50.0, focal_spread=30.0)
 METHODS = ("multislice", "prism")
+MEMORY = 2**23  # pixels of waves that are computed at once, of 8 bytes each
 # Measured Fourier plans take seconds for every new size and differ from run to run in the last bits.
 ABTEM = {"fftw.planning_effort": "FFTW_ESTIMATE", "diagnostics.progress_bar": False}
 
 HRTEM_PARTS = {"reach": 3.0, "margin": 0.0, "link": 6.0}  # Å; see `reuse.Parts`
-STEM_PARTS = {"reach": 4.0, "margin": 5.0, "link": 1.0}
+STEM_PARTS = {"reach": 2.5, "margin": 5.0, "link": 1.0}
 
 
 def hrtem(
@@ -158,16 +161,19 @@ def scan(atoms, shape, window, lens, inner, outer, method):
     """Share of the beam on an annular detector at the places ``window`` of a grid over a periodic box: array."""
     sampling = BAND / 2 / (1e-3 * SPARE * max(outer, lens.semiangle_cutoff) / wavelength(lens.energy))
     gpts = [next_fast_len(int(np.ceil(length / sampling))) for length in atoms.cell.lengths()[:2]]
-    step = atoms.cell.lengths()[:2] / shape[::-1]
-    y0, y1, x0, x1 = window
-    places = abtem.GridScan((x0, y0) * step, (x1, y1) * step, gpts=(x1 - x0, y1 - y0), endpoint=False)
+    rows, columns = (np.arange(*window[k : k + 2]) * atoms.cell[axis, axis] / shape[k // 2] for k, axis in ((0, 1), (2, 0)))
+    places = np.stack([part.ravel() for part in np.meshgrid(columns, rows)], -1)
     detector = abtem.AnnularDetector(inner=inner, outer=outer)
     with abtem.config.set(ABTEM):
         potential = abtem.Potential(atoms, gpts=gpts, slice_thickness=slices(atoms)).build(lazy=False)
         if method == "multislice":
-            return abtem.Probe(**aberrations(lens)).scan(potential, scan=places, detectors=detector, lazy=False).array.T
-        matrix = abtem.SMatrix(potential=potential, energy=lens.energy, semiangle_cutoff=lens.semiangle_cutoff)
-        return matrix.scan(scan=places, detectors=detector, ctf=abtem.CTF(**aberrations(lens)), lazy=False).array.T
+            measure = partial(abtem.Probe(**aberrations(lens)).scan, potential, lazy=False)
+        else:
+            matrix = abtem.SMatrix(potential=potential, energy=lens.energy, semiangle_cutoff=lens.semiangle_cutoff)
+            measure = partial(matrix.build(lazy=False).reduce, ctf=abtem.CTF(**aberrations(lens)))
+        batches = np.array_split(places, np.ceil(len(places) * np.prod(gpts) / MEMORY).astype(int))
+        measured = [measure(scan=abtem.CustomScan(some), detectors=detector).array for some in batches]
+    return np.concatenate(measured).reshape(len(rows), len(columns))
 
 
 def cross_sections(symbols, *, inner=70.0, outer=200.0, energy=200e3):
