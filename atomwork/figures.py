@@ -95,6 +95,34 @@ def draw_confidence(ax, confidence):
     return ax
 
 
+def draw_specimen(ax, specimen):
+    """The truth about a specimen: columns coloured by their species, defects ringed, boundaries as lines; lengths in Å."""
+    height, width = specimen.size
+    brightest = specimen.columns["strength"].max()
+    for name, columns in specimen.columns.groupby("species"):
+        size = 40 * np.sqrt(columns["strength"] / brightest)
+        ax.scatter(columns["x"], columns["y"], s=size, linewidths=0, label=name)
+    for kind, defects in specimen.defects.groupby("kind"):
+        ax.scatter(defects["x"], defects["y"], s=90, facecolors="none", edgecolors="black", linewidths=0.8)
+        for defect in defects.itertuples():
+            ax.annotate(kind, (defect.x, defect.y), xytext=(6, 4), textcoords="offset points", fontsize=7)
+    for boundary in specimen.boundaries:
+        ax.plot(boundary.points[:, 1], boundary.points[:, 0], "k--", linewidth=1, label=boundary.kind)
+    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xlabel="x [Å]", ylabel="y [Å]", title=specimen.name)
+    ax.legend(frameon=True, loc="upper right", fontsize=8)
+    return ax
+
+
+def draw_profiles(ax, micrographs, row, labels):
+    """Intensity along one row of pixels of several images, each over its brightest value there; lengths in Å."""
+    for micrograph, label in zip(micrographs, labels, strict=True):
+        profile = micrograph.image[row]
+        ax.plot(np.arange(len(profile)) * micrograph.pixel_size, profile / profile.max(), label=label)
+    ax.set(xlabel="x [Å]", ylabel="intensity over the brightest")
+    ax.legend(frameon=False)
+    return ax
+
+
 def draw_curves(axes, metrics, pairs):
     """Training and validation curves.
 
@@ -117,6 +145,20 @@ def panels(count, width=7.0, height=6.0):
     """A figure with ``count`` Axes side by side, laid out tightly."""
     figure, axes = plt.subplots(1, count, figsize=(width * count, height), layout="constrained", squeeze=False)
     return figure, axes[0]
+
+
+def gallery(micrographs, across=4, width=3.0):
+    """A figure of images in rows of ``across``, each with its name and a scale bar."""
+    down = -(-len(micrographs) // across)
+    figure, axes = plt.subplots(
+        down, across, figsize=(width * across, 1.08 * width * down), layout="constrained", squeeze=False
+    )
+    for ax, micrograph in zip(axes.flat, micrographs, strict=False):
+        draw_image(ax, micrograph)
+        ax.set_title(micrograph.name, fontsize=9)
+    for ax in axes.flat[len(micrographs) :]:
+        ax.set_axis_off()
+    return figure
 
 
 def save(figure, path, dpi=150):

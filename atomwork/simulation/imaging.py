@@ -19,6 +19,7 @@ from atomwork.simulation.views import View, look_at
 
 SLICE = 1.0  # Å, the slices of the multislice calculation
 BAND = 2 / 3  # share of the grid's bandwidth that abTEM keeps, against aliasing
+COARSEST = 0.1  # Å, of the grid of a scan's calculation; atoms are sharper than most detectors' angles need
 SPARE = 1.02  # margin of the grids beyond the largest angle
 PROBE = Lens(energy=200e3, semiangle_cutoff=25.0)
 OBJECTIVE = Lens(energy=300e3, semiangle_cutoff=40.0, Cs=1e4, defocus=-50.0, focal_spread=30.0)
@@ -159,7 +160,7 @@ def stem(
 
 def scan(atoms, shape, window, lens, inner, outer, method):
     """Share of the beam on an annular detector at the places ``window`` of a grid over a periodic box: array."""
-    sampling = BAND / 2 / (1e-3 * SPARE * max(outer, lens.semiangle_cutoff) / wavelength(lens.energy))
+    sampling = min(COARSEST, BAND / 2 / (1e-3 * SPARE * max(outer, lens.semiangle_cutoff) / wavelength(lens.energy)))
     gpts = [next_fast_len(int(np.ceil(length / sampling))) for length in atoms.cell.lengths()[:2]]
     rows, columns = (np.arange(*window[k : k + 2]) * atoms.cell[axis, axis] / shape[k // 2] for k, axis in ((0, 1), (2, 0)))
     places = np.stack([part.ravel() for part in np.meshgrid(columns, rows)], -1)

@@ -15,6 +15,7 @@ SMALL = yaml.safe_load((FOLDER / "parameters/ci.yaml").read_text(encoding="utf-8
 FULL = yaml.safe_load((FOLDER / "parameters/full.yaml").read_text(encoding="utf-8"))
 CONTRACT = {
     "00_quickstart": {"image"},
+    "01_simulate": {"material", "n_images", "imaging"},
     "03_train_detector": {"max_steps", "dataset", "resume_from"},
     "04_detect": {"image", "lower_bound", "window_size", "model"},
 }

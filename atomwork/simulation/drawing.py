@@ -1,0 +1,73 @@
+"""Drawings of specimens: what AtomGAN's second domain is made of.
+
+Atoms are discs whose grey level tells the element, point defects are the brightest discs, boundaries bright lines
+(Cheng et al., Sci. China Inf. Sci. 66 (2023) 160410). The levels lie far enough apart to be told by thresholds.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+RADIUS = 0.55  # Å, of an atom's disc
+DEFECT_RADIUS = 0.9  # Å
+LINE_WIDTH = 1.0  # Å
+LEVELS = (60, 150)  # grey levels of the lightest and the heaviest element that can be drawn
+HEAVIEST = 92
+LINE_LEVEL = 200
+DEFECT_LEVEL = 255
+
+
+def grey_level(numbers):
+    """Grey level of the elements of the given atomic numbers, growing with the number: float array."""
+    return LEVELS[0] + (LEVELS[1] - LEVELS[0]) * np.asarray(numbers, float) / HEAVIEST
+
+
+def draw(specimen, view, numbers):
+    """Draw what a view shows of a specimen.
+
+    Parameters
+    ----------
+    specimen : Specimen
+    view : View
+    numbers : (N,) int array, atomic number that each of the specimen's columns is drawn as
+
+    Returns
+    -------
+    (H, W) uint8 array, grey levels
+    """
+    canvas = np.zeros(view.shape)
+    pixels = np.stack(np.meshgrid(*map(np.arange, view.shape), indexing="ij"), -1).reshape(-1, 2)
+    places = view.to_pixels(specimen.columns[["y", "x"]].to_numpy(float))
+    paint(canvas, pixels, places, grey_level(numbers), RADIUS / view.pixel_size)
+    for boundary in specimen.boundaries:
+        distance = distance_to_line(pixels, view.to_pixels(boundary.points)).reshape(view.shape)
+        blend(canvas, distance, LINE_LEVEL, 0.5 * LINE_WIDTH / view.pixel_size)
+    if len(specimen.defects):
+        places = view.to_pixels(specimen.defects[["y", "x"]].to_numpy(float))
+        paint(canvas, pixels, places, np.full(len(places), DEFECT_LEVEL), DEFECT_RADIUS / view.pixel_size)
+    return canvas.round().astype(np.uint8)
+
+
+def paint(canvas, pixels, places, levels, radius):
+    """Draw discs of ``radius`` [px] with soft rims, each pixel belonging to the nearest."""
+    if len(places):
+        distance, nearest = cKDTree(places).query(pixels, distance_upper_bound=radius + 1)
+        level = np.append(levels, 0)[nearest].reshape(canvas.shape)
+        blend(canvas, distance.reshape(canvas.shape), level, radius)
+
+
+def blend(canvas, distance, level, radius):
+    """Cover the canvas where ``distance`` is below ``radius`` [px], half a pixel of the rim to either side in part."""
+    cover = np.clip(radius + 0.5 - distance, 0, 1)
+    canvas += cover * (level - canvas)
+
+
+def distance_to_line(points, line):
+    """Distance of (N, 2) points from a polyline of (M, 2) vertices: (N,) array."""
+    nearest = np.full(len(points), np.inf)
+    for start, end in pairwise(line):
+        way = end - start
+        along = np.clip((points - start) @ way / max(way @ way, 1e-12), 0, 1)
+        nearest = np.minimum(nearest, np.linalg.norm(points - start - along[:, None] * way, axis=1))
+    return nearest
