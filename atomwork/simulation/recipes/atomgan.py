@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from atomwork.simulation import drawing, formation, imaging, interfaces, point_defects
-from atomwork.simulation.elements import ATOMIC_NUMBER
 from atomwork.simulation.optics import Lens
+from atomwork.simulation.recipes.tables import COLUMNS, DEFECTS, column_rows, defect_rows, heaviest
 from atomwork.simulation.stores import Array, DataSet, pad
 from atomwork.simulation.views import View
 
@@ -46,8 +46,8 @@ def dataset(n_images=IMAGES):
     """
     defects, drawn, test = counts(n_images)
     tables = {
-        "columns": Array((LENGTHS["columns"], 4), "float32", "y, x [px], atomic number of the heaviest element, atoms"),
-        "defects": Array((LENGTHS["defects"], 3), "float32", f"y, x [px], index into {', '.join(KINDS)}"),
+        "columns": Array((LENGTHS["columns"], 4), "float32", COLUMNS),
+        "defects": Array((LENGTHS["defects"], 3), "float32", DEFECTS),
         "front": Array((LENGTHS["front"], 2), "float32", "vertices of the front, y, x [px]; some lie outside the image"),
     }
     images = {name: Array((SIZE, SIZE), "uint8", "(y, x) grey level") for name in ("image", "drawing")}
@@ -82,27 +82,23 @@ def counts(n_images):
 
 def draw(index, sequence, *, defects, drawn, test):
     """Image ``index`` with its truth, and a drawing; see `dataset`."""
-    image_seed, drawing_seed, noise_seed = (
-        np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, child)) for child in range(3)
-    )
-    rng = np.random.default_rng(image_seed)
+    rng, torch_rng = formation.generators(sequence)
+    unpaired, _ = formation.generators(np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2)))
     specimen, view = scene(rng, defects[index])
     lens = Lens(
         energy=300e3, semiangle_cutoff=40.0, Cs=rng.uniform(*CS), defocus=rng.uniform(*DEFOCUS), focal_spread=FOCAL_SPREAD
     )
     alpha, blur = rng.choice(ALPHA), rng.uniform(*BLUR)
     clean = imaging.hrtem(specimen, lens=lens, **vars(view)).image
-    torch_rng = torch.Generator().manual_seed(int(noise_seed.generate_state(1)[0]))
     recorded = formation.atomgan(torch.from_numpy(clean)[None], rng=torch_rng, alpha=alpha, blur=blur)[0].numpy()
-    other, other_view = scene(np.random.default_rng(drawing_seed), drawn[index])
+    other, other_view = scene(unpaired, drawn[index])
     columns, found = view.table(specimen.columns), view.table(specimen.defects)
-    kinds = [list(KINDS).index(general(kind)) for kind in found["kind"]]
-    columns = np.stack([columns["y"], columns["x"], heaviest(columns), columns["n_atoms"]], -1)
+    found = found.assign(kind=[general(kind) for kind in found["kind"]])
     return {
         "image": eight_bit(recorded),
         "drawing": drawing.draw(other, other_view, heaviest(other.columns)),
-        "columns": pad(columns, LENGTHS["columns"], "columns"),
-        "defects": pad(np.stack([found["y"], found["x"], kinds], -1), LENGTHS["defects"], "point defects"),
+        "columns": pad(column_rows(columns), LENGTHS["columns"], "columns"),
+        "defects": pad(defect_rows(found, list(KINDS)), LENGTHS["defects"], "point defects"),
         "front": pad(view.to_pixels(specimen.boundaries[0].points), LENGTHS["front"], "vertices of the front"),
         "is_test": test[index],
         "settings": np.float32([view.pixel_size, view.angle, lens.Cs, lens.defocus, alpha, blur]),
@@ -143,11 +139,6 @@ def vacancies(rng, count):
 def general(kind):
     """The kind's name in `KINDS`."""
     return "V_M" if kind in ("V_Mo", "V_W") else kind
-
-
-def heaviest(columns):
-    """Atomic number of every column's heaviest element: (N,) int array."""
-    return np.array([ATOMIC_NUMBER[names.split()[0]] for names in columns["species"]], int)
 
 
 def eight_bit(image):

@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 import torch
 
-from atomwork.simulation import cuts, forward, imaging, noise, point_defects, structures
-from atomwork.simulation.elements import ATOMIC_NUMBER
+from atomwork.simulation import cuts, formation, forward, imaging, noise, point_defects, structures
 from atomwork.simulation.optics import Lens
+from atomwork.simulation.recipes.tables import COLUMNS, DEFECTS, column_rows, defect_rows
 from atomwork.simulation.stores import Array, DataSet, pad
 from atomwork.simulation.views import View
 
@@ -22,7 +22,7 @@ SIZE = 256  # px
 DETECTOR = {"inner": 45.0, "outer": 180.0, "energy": 300e3}
 SURROUNDINGS = 10.0  # Å of crystal around the view
 DOSE = (5.0, 500.0)  # e⁻/px in the brightest pixel
-DEFECTS = {"MoS2": ("V_S", "V_S2", "V_Mo", "W_Mo", "Mo_S2"), "ReS2 1T″": ("V_S", "V_Re", "Mo_Re")}
+POINT_DEFECTS = {"MoS2": ("V_S", "V_S2", "V_Mo", "W_Mo", "Mo_S2"), "ReS2 1T″": ("V_S", "V_Re", "Mo_Re")}
 CONCENTRATION = 0.03  # of the sites, at most, for each kind
 LENGTHS = {"columns": 3000, "defects": 400}  # rows that the tables have room for
 SETTINGS = ("pixel_size", "angle", "dose", "defocus", "astigmatism", "source_size")
@@ -43,8 +43,8 @@ def dataset(n_images=1000):
         "image": Array((SIZE, SIZE), "float32", "(y, x) electrons [e⁻]"),
         "clean": Array((SIZE, SIZE), "float32", "(y, x) expected electrons without noise [e⁻]"),
         "domain": Array((), "uint8", "index into the domains, material and magnification"),
-        "columns": Array((LENGTHS["columns"], 4), "float32", "y, x [px], atomic number of the heaviest element, atoms"),
-        "defects": Array((LENGTHS["defects"], 3), "float32", "y, x [px], index into the kinds"),
+        "columns": Array((LENGTHS["columns"], 4), "float32", COLUMNS),
+        "defects": Array((LENGTHS["defects"], 3), "float32", DEFECTS),
         "settings": Array(
             (len(SETTINGS),), "float32", "pixel_size [Å], angle [°], dose [e⁻/px], defocus, astigmatism, source [Å]"
         ),
@@ -55,15 +55,12 @@ def dataset(n_images=1000):
 
 def kinds():
     """Every kind of defect in the tables."""
-    return ["void", *dict.fromkeys(kind for of_material in DEFECTS.values() for kind in of_material)]
+    return ["void", *dict.fromkeys(kind for of_material in POINT_DEFECTS.values() for kind in of_material)]
 
 
 def draw(index, sequence):
     """Image ``index`` with its truth; see `dataset`."""
-    scene_seed, noise_seed = (
-        np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, child)) for child in (0, 1)
-    )
-    rng = np.random.default_rng(scene_seed)
+    rng, torch_rng = formation.generators(sequence)
     material, magnification = DOMAINS[index % len(DOMAINS)]
     specimen, view = scene(rng, material, PIXEL_SIZES[magnification])
     lens = Lens(
@@ -78,20 +75,14 @@ def draw(index, sequence):
     clean = forward.render(specimen, **vars(view), lens=lens, source_size=source, strength=sections).image
     dose = float(np.exp(rng.uniform(*np.log(DOSE))))
     clean = torch.from_numpy(clean)[None] + float(clean.max()) * rng.uniform(0.02, 0.3)
-    torch_rng = torch.Generator().manual_seed(int(noise_seed.generate_state(1)[0]))
     recorded = noise.degrade(clean, rng=torch_rng, dose=dose, **recording(rng))
     columns, found = view.table(specimen.columns), view.table(specimen.defects)
-    numbers = [ATOMIC_NUMBER[names.split()[0]] for names in columns["species"]]
     return {
         "image": recorded[0].numpy(),
         "clean": (clean[0] * (dose / clean.max())).numpy(),
         "domain": np.uint8(index % len(DOMAINS)),
-        "columns": pad(np.stack([columns["y"], columns["x"], numbers, columns["n_atoms"]], -1), LENGTHS["columns"], "columns"),
-        "defects": pad(
-            np.stack([found["y"], found["x"], [kinds().index(kind) for kind in found["kind"]]], -1),
-            LENGTHS["defects"],
-            "defects",
-        ),
+        "columns": pad(column_rows(columns), LENGTHS["columns"], "columns"),
+        "defects": pad(defect_rows(found, kinds()), LENGTHS["defects"], "defects"),
         "settings": np.float32([view.pixel_size, view.angle, dose, lens.defocus, lens.astigmatism, source]),
     }
 
@@ -100,7 +91,7 @@ def scene(rng, material, pixel_sizes):
     """A defective monolayer and the view of it."""
     pixel_size = float(np.exp(rng.uniform(*np.log(pixel_sizes))))
     size = 2 * (np.sqrt(0.5) * SIZE * pixel_size + SURROUNDINGS)
-    defects = {kind: rng.uniform(0, CONCENTRATION) for kind in DEFECTS[material] if rng.random() < 0.5}
+    defects = {kind: rng.uniform(0, CONCENTRATION) for kind in POINT_DEFECTS[material] if rng.random() < 0.5}
     specimen = structures.build(material, size)
     centre = tuple(np.array(specimen.size) / 2)
     if rng.random() < 0.3:

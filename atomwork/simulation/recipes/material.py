@@ -5,8 +5,8 @@ from functools import lru_cache, partial
 import numpy as np
 import torch
 
-from atomwork.simulation import crystals, forward, imaging, noise, point_defects, structures
-from atomwork.simulation.elements import ATOMIC_NUMBER
+from atomwork.simulation import crystals, formation, forward, imaging, noise, point_defects, structures
+from atomwork.simulation.recipes.tables import COLUMNS, DEFECTS, column_rows, defect_rows
 from atomwork.simulation.stores import Array, DataSet, pad
 from atomwork.simulation.views import View
 
@@ -40,39 +40,35 @@ def dataset(material="MoS2", imaging="forward", n_images=16, *, pixel_size=0.2, 
     """
     if imaging not in IMAGING:
         raise ValueError(f"imaging {imaging!r} is unknown; choose one of {', '.join(IMAGING)}.")
-    elements = sorted(set(crystals.find(material).atoms.get_chemical_symbols()), key=ATOMIC_NUMBER.get)
+    kinds = [f"V_{symbol}:1" for symbol in sorted(set(crystals.find(material).atoms.get_chemical_symbols()))]
     arrays = {
         "image": Array((SIZE, SIZE), "float32", "(y, x) electrons [e⁻]"),
         "clean": Array((SIZE, SIZE), "float32", "(y, x) expected electrons without noise [e⁻]"),
-        "columns": Array((ROOM["columns"], 4), "float32", "y, x [px], atomic number of the heaviest element, atoms"),
-        "defects": Array((ROOM["defects"], 3), "float32", f"y, x [px], index into vacancies of {', '.join(elements)}"),
+        "columns": Array((ROOM["columns"], 4), "float32", COLUMNS),
+        "defects": Array((ROOM["defects"], 3), "float32", DEFECTS),
         "settings": Array((len(SETTINGS),), "float32", "angle [°], dose [e⁻/px]"),
     }
     chosen = {"material": material, "imaging": imaging, "pixel_size": pixel_size, "thickness": thickness, "dose": list(dose)}
-    return DataSet(f"{material} by {imaging}", n_images, arrays, partial(draw, elements=elements, **chosen), chosen, block=4)
-
-
-def draw(index, sequence, *, elements, material, imaging, pixel_size, thickness, dose):
-    """Image ``index`` with its truth; see `dataset`."""
-    scene_seed, noise_seed = (
-        np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, child)) for child in (0, 1)
+    return DataSet(
+        f"{material} by {imaging}", n_images, arrays, partial(draw, kinds=kinds, **chosen), {**chosen, "kinds": kinds}, block=4
     )
-    rng = np.random.default_rng(scene_seed)
+
+
+def draw(index, sequence, *, kinds, material, imaging, pixel_size, thickness, dose):
+    """Image ``index`` with its truth; see `dataset`."""
+    rng, torch_rng = formation.generators(sequence)
     specimen = structures.build(material, 2 * (np.sqrt(0.5) * SIZE * pixel_size + SURROUNDINGS), thickness=thickness)
-    specimen = point_defects.introduce(specimen, {f"V_{e}:1": rng.uniform(0, VACANCIES) for e in elements}, rng=rng)
+    specimen = point_defects.introduce(specimen, {kind: rng.uniform(0, VACANCIES) for kind in kinds}, rng=rng)
     view = View(pixel_size, (SIZE, SIZE), tuple(np.array(specimen.size) / 2), float(rng.uniform(0, 360)))
     optics = {} if imaging == "forward" else {"cache": computed(material, imaging, pixel_size, thickness)}
     clean = torch.from_numpy(IMAGING[imaging](specimen, **vars(view), **optics).image)[None].clamp_min(0)
     peak = float(np.exp(rng.uniform(*np.log(dose))))
-    torch_rng = torch.Generator().manual_seed(int(noise_seed.generate_state(1)[0]))
     columns, found = view.table(specimen.columns), view.table(specimen.defects)
-    numbers = [ATOMIC_NUMBER[names.split()[0]] for names in columns["species"]]
-    kinds = [elements.index(kind.removeprefix("V_").removesuffix(":1")) for kind in found["kind"]]
     return {
         "image": noise.degrade(clean, rng=torch_rng, dose=peak)[0].numpy(),
         "clean": (clean[0] * (peak / clean.max())).numpy(),
-        "columns": pad(np.stack([columns["y"], columns["x"], numbers, columns["n_atoms"]], -1), ROOM["columns"], "columns"),
-        "defects": pad(np.stack([found["y"], found["x"], kinds], -1), ROOM["defects"], "defects"),
+        "columns": pad(column_rows(columns), ROOM["columns"], "columns"),
+        "defects": pad(defect_rows(found, kinds), ROOM["defects"], "defects"),
         "settings": np.float32([view.angle, peak]),
     }
 

@@ -12,8 +12,8 @@ import torch
 from scipy.spatial import cKDTree
 
 from atomwork.simulation import formation, forward, structures, visibility
-from atomwork.simulation.elements import ATOMIC_NUMBER
 from atomwork.simulation.optics import Lens, wavelength
+from atomwork.simulation.recipes.tables import COLUMNS, column_rows
 from atomwork.simulation.stores import Array, DataSet, pad
 from atomwork.simulation.views import View
 
@@ -83,7 +83,7 @@ def dataset(n_images=IMAGES, recipe=None):
         **dict.fromkeys(("image", "no_noise", "no_background", "super_resolution"), picture),
         "gaussian_mask": Array((SIZE, SIZE), "float16", "(y, x) Gaussians of height 1 on visible columns [-]"),
         "circular_mask": Array((SIZE, SIZE), "uint8", "(y, x) 1 in circles on visible columns, else 0 [-]"),
-        "columns": Array((ROOM, 4), "float32", "y, x [px], atomic number of the heaviest element, atoms"),
+        "columns": Array((ROOM, 4), "float32", COLUMNS),
         "visible": Array((ROOM,), "bool", "columns that have a mask"),
         "electrons": Array((3,), "float32", "in the brightest pixel of image, no_noise and no_background [e⁻]"),
         "material": Array((), "uint8", f"index into {', '.join(materials)}"),
@@ -117,7 +117,7 @@ def draw(index, sequence, *, recipe):
     return {
         **{name: (picture[0] / picture.max()).numpy().astype(np.float16) for name, picture in pictures.items()},
         **masks(columns[["y", "x"]].to_numpy()[seen], view, recipe),
-        "columns": pad(table(columns), ROOM, "columns"),
+        "columns": pad(column_rows(columns), ROOM, "columns"),
         "visible": np.pad(seen, (0, ROOM - len(seen))),
         "electrons": np.float32([image.max(), dose, dose * pictures["no_background"].max() / lit.max()]),
         "material": np.uint8(material),
@@ -191,9 +191,3 @@ def masks(places, view, recipe):
     distance = view.pixel_size * cKDTree(places).query(pixels)[0] if len(places) else np.full(view.shape, np.inf)  # Å
     gaussian = np.exp(-0.5 * (distance / recipe.gaussian) ** 2)
     return {"gaussian_mask": gaussian.astype(np.float16), "circular_mask": (distance <= recipe.circle).astype(np.uint8)}
-
-
-def table(columns):
-    """Columns as rows of y, x [px], atomic number of the heaviest element and number of atoms: (N, 4) array."""
-    heaviest = [ATOMIC_NUMBER[species.split()[0]] for species in columns["species"]]
-    return np.stack([columns["y"], columns["x"], heaviest, columns["n_atoms"]], -1)

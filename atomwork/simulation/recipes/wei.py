@@ -13,8 +13,8 @@ import pandas as pd
 import torch
 
 from atomwork.simulation import formation, forward, structures
-from atomwork.simulation.elements import ATOMIC_NUMBER
 from atomwork.simulation.optics import Lens
+from atomwork.simulation.recipes.tables import COLUMNS, column_rows
 from atomwork.simulation.stores import Array, DataSet, pad
 from atomwork.simulation.views import View
 
@@ -71,7 +71,7 @@ def dataset(n_images=IMAGES, *, sweeps=SWEEPS, default=DEFAULT):
     parameters |= {"n_per_point": n_images / len(table), "size": SIZE, "thickness": THICKNESS, "lens": vars(LENS)}
     arrays = {
         "image": Array((SIZE, SIZE), "float32", "(y, x) electrons [e⁻]"),
-        "columns": Array((room, 5), "float32", "y, x [px], atomic number of the heaviest, atoms, strength over the brightest"),
+        "columns": Array((room, 5), "float32", f"{COLUMNS}, strength over the brightest"),
         "point": Array((), "uint16", "structure, quality and value, numbered"),
         "structure": Array((), "uint8", f"index into {', '.join(STRUCTURES)}"),
         "quality": Array((), "uint8", f"index into {', '.join(DEFAULT)}"),
@@ -114,11 +114,10 @@ def draw(index, sequence, *, rows, room):
     strengths = {name: point[name] for name in ("dose", "background", "jitter")}
     image = formation.temimagenet(torch.from_numpy(clean)[None], rng=torch_rng, **strengths)
     columns = view.table(everywhere(specimen, view))
-    heaviest = [ATOMIC_NUMBER[species.split()[0]] for species in columns["species"]]
     relative = columns["strength"] / specimen.columns["strength"].max()
     return {
         "image": image[0].numpy(),
-        "columns": pad(np.stack([columns["y"], columns["x"], heaviest, columns["n_atoms"], relative], -1), room, "columns"),
+        "columns": pad(np.column_stack([column_rows(columns), relative]), room, "columns"),
         "point": np.uint16(number),
         "structure": np.uint8(STRUCTURES.index(point["structure"])),
         "quality": np.uint8(list(DEFAULT).index(point["quality"])),
