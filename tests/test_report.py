@@ -10,6 +10,7 @@ import pytest
 
 from atomwork import figures, report
 from atomwork.micrograph import Micrograph
+from atomwork.simulation import structures
 
 
 @pytest.fixture
@@ -50,6 +51,27 @@ def test_dots_lie_on_the_columns(picture, columns):
     _, (ax,) = figures.panels(1)
     assert figures.draw_overlay(ax, picture, columns) is ax
     assert np.allclose(ax.collections[-1].get_offsets(), columns[["x", "y"]])
+
+
+def test_a_specimen_shows_every_column_and_defect():
+    specimen = structures.build("MoS2", 20.0, defects={"V_S2": 2, "V_Mo": 1}, rng=np.random.default_rng(0))
+    _, (ax,) = figures.panels(1)
+    figures.draw_specimen(ax, specimen)
+    assert sum(len(dots.get_offsets()) for dots in ax.collections) == len(specimen.columns) + 3
+    assert sorted(text.get_text() for text in ax.texts) == ["V_Mo", "V_S2", "V_S2"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # as in images, y grows downwards
+
+
+def test_a_gallery_names_every_image(picture):
+    figure = figures.gallery([picture] * 5, across=3)
+    assert [ax.get_title() for ax in figure.axes] == ["picture"] * 5 + [""]
+
+
+def test_profiles_are_those_of_the_row(picture):
+    _, (ax,) = figures.panels(1)
+    figures.draw_profiles(ax, [picture], 7, ["mine"])
+    assert ax.lines[0].get_ydata() == pytest.approx(picture.image[7] / picture.image[7].max())
+    assert ax.lines[0].get_xdata()[-1] == pytest.approx(0.1 * (picture.image.shape[1] - 1))
 
 
 def test_maps_show_the_values_and_what_they_are(picture, columns):

@@ -40,9 +40,9 @@ def draw(specimen, view, numbers):
     pixels = np.stack(np.meshgrid(*map(np.arange, view.shape), indexing="ij"), -1).reshape(-1, 2)
     places = view.to_pixels(specimen.columns[["y", "x"]].to_numpy(float))
     paint(canvas, pixels, places, grey_level(numbers), RADIUS / view.pixel_size)
+    radius = 0.5 * LINE_WIDTH / view.pixel_size
     for boundary in specimen.boundaries:
-        distance = distance_to_line(pixels, view.to_pixels(boundary.points)).reshape(view.shape)
-        blend(canvas, distance, LINE_LEVEL, 0.5 * LINE_WIDTH / view.pixel_size)
+        blend(canvas, distance_to_line(view.shape, view.to_pixels(boundary.points), radius + 1), LINE_LEVEL, radius)
     if len(specimen.defects):
         places = view.to_pixels(specimen.defects[["y", "x"]].to_numpy(float))
         paint(canvas, pixels, places, np.full(len(places), DEFECT_LEVEL), DEFECT_RADIUS / view.pixel_size)
@@ -63,11 +63,17 @@ def blend(canvas, distance, level, radius):
     canvas += cover * (level - canvas)
 
 
-def distance_to_line(points, line):
-    """Distance of (N, 2) points from a polyline of (M, 2) vertices: (N,) array."""
-    nearest = np.full(len(points), np.inf)
+def distance_to_line(shape, line, reach):
+    """Distance of every pixel from a polyline of (M, 2) vertices, infinite beyond ``reach`` [px]: (H, W) array."""
+    nearest = np.full(shape, np.inf)
     for start, end in pairwise(line):
+        low = np.maximum(np.floor(np.minimum(start, end) - reach), 0).astype(int)
+        high = np.minimum(np.ceil(np.maximum(start, end) + reach) + 1, shape).astype(int)
+        if (low >= high).any():
+            continue
+        points = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"), -1)
         way = end - start
         along = np.clip((points - start) @ way / max(way @ way, 1e-12), 0, 1)
-        nearest = np.minimum(nearest, np.linalg.norm(points - start - along[:, None] * way, axis=1))
-    return nearest
+        window = nearest[low[0] : high[0], low[1] : high[1]]
+        np.minimum(window, np.linalg.norm(points - start - along[..., None] * way, axis=-1), out=window)
+    return np.where(nearest <= reach, nearest, np.inf)

@@ -139,10 +139,16 @@ def sites(atoms, defect):
     labels, _ = column_places(atoms)
     own = np.flatnonzero((labels >= 0) & (atoms.numbers == atomic_numbers[defect.leaving]))
     own = own[np.argsort(labels[own], kind="stable")]
-    columns = np.split(own, np.flatnonzero(np.diff(labels[own])) + 1) if len(own) else []
-    members = [column for column in columns if len(column) >= defect.taken]
-    places = [plane_centre(atoms, column) for column in members]
-    return members, np.array(places).reshape(-1, 2)
+    if not len(own):
+        return [], np.zeros((0, 2))
+    starts = np.append(0, np.flatnonzero(np.diff(labels[own])) + 1)
+    counts = np.diff(np.append(starts, len(own)))
+    points = atoms.positions[own][:, 1::-1]
+    first = np.repeat(points[starts], counts, axis=0)
+    shift = np.add.reduceat(nearest_copy(points - first, atoms.cell.lengths()[1::-1]), starts) / counts[:, None]
+    enough = np.flatnonzero(counts >= defect.taken)
+    members = np.split(own, starts[1:])
+    return [members[k] for k in enough], (points[starts] + shift)[enough]
 
 
 def plane_centre(atoms, members):

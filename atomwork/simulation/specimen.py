@@ -162,9 +162,12 @@ def project(atoms):
 
 def species(numbers, labels):
     """The elements of every column, the heaviest first, e.g. ``"Ti O"``: (M,) array of str."""
-    pairs = np.unique(np.stack([labels, -numbers], -1), axis=0)
-    starts = np.searchsorted(pairs[:, 0], np.arange(labels.max() + 1))
-    return np.array([" ".join(chemical_symbols[-z] for z in group[:, 1]) for group in np.split(pairs, starts[1:])])
+    elements = -np.unique(-numbers)  # the heaviest first
+    holds = np.zeros((labels.max() + 1, len(elements)), bool)
+    holds[labels, np.searchsorted(-elements, -numbers)] = True
+    kinds, which = np.unique(holds, axis=0, return_inverse=True)
+    names = [" ".join(chemical_symbols[z] for z in elements[kind]) for kind in kinds]
+    return np.array(names)[which.ravel()]
 
 
 def displace(specimen, displacement):

@@ -34,7 +34,7 @@ def test_every_atom_away_from_line_and_defects_has_its_elements_level(drawn):
     table = view.table(specimen.columns.assign(number=numbers))
     pixels = table[["y", "x"]].to_numpy()
     line = view.to_pixels(specimen.boundaries[0].points)
-    free = drawing.distance_to_line(pixels, line) > 8
+    free = at(drawing.distance_to_line(view.shape, line, 8), pixels) == np.inf
     assert free.sum() > 100
     assert at(image, pixels[free]) == pytest.approx(drawing.grey_level(table["number"][free]), abs=1)
 
@@ -62,6 +62,10 @@ def test_empty_space_is_black():
 
 
 def test_distance_to_a_line_is_that_to_its_nearest_point():
-    line = np.array([[0.0, 0.0], [0.0, 4.0], [3.0, 4.0]])
-    points = np.array([[2.0, 1.0], [-3.0, -4.0], [1.0, 6.0], [0.0, 2.0]])
-    assert drawing.distance_to_line(points, line) == pytest.approx([2, 5, 2, 0])
+    distance = drawing.distance_to_line((9, 12), np.array([[2.0, 3.0], [2.0, 7.0], [5.0, 7.0]]), 4.5)
+    assert [distance[k] for k in ((4, 4), (0, 5), (3, 10), (2, 5), (6, 8))] == pytest.approx([2, 2, 3, 0, np.sqrt(2)])
+    assert distance[8, 0] == np.inf
+
+
+def test_a_line_outside_the_image_leaves_it_empty():
+    assert np.isinf(drawing.distance_to_line((5, 5), np.array([[20.0, 20.0], [30.0, 20.0]]), 2)).all()

@@ -25,6 +25,7 @@ FRONT_OFF_CENTRE = 0.25  # of half the field
 BORDER = 3.0  # Å within the field that point defects keep from its edge
 APART = 5.0  # Å between point defects
 CS, DEFOCUS = (1e4, 3e4), (-40.0, 40.0)  # Å
+APERTURE = 30.0  # mrad; passes 1.5 1/Å, where the focal spread leaves nothing
 FOCAL_SPREAD = 30.0 / np.sqrt(2)  # Å; the paper's 30 Å is a 1/e half-width
 ALPHA = np.arange(40, 71) / 100  # strength of the Poisson part
 BLUR = (1.0, 2.0)  # px
@@ -86,7 +87,7 @@ def draw(index, sequence, *, defects, drawn, test):
     unpaired, _ = formation.generators(np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, 2)))
     specimen, view = scene(rng, defects[index])
     lens = Lens(
-        energy=300e3, semiangle_cutoff=40.0, Cs=rng.uniform(*CS), defocus=rng.uniform(*DEFOCUS), focal_spread=FOCAL_SPREAD
+        energy=300e3, semiangle_cutoff=APERTURE, Cs=rng.uniform(*CS), defocus=rng.uniform(*DEFOCUS), focal_spread=FOCAL_SPREAD
     )
     alpha, blur = rng.choice(ALPHA), rng.uniform(*BLUR)
     clean = imaging.hrtem(specimen, lens=lens, **vars(view)).image
