@@ -19,7 +19,7 @@ from atomwork.simulation.views import View, look_at
 
 SLICE = 1.0  # Å, the slices of the multislice calculation
 BAND = 2 / 3  # share of the grid's bandwidth that abTEM keeps, against aliasing
-COARSEST = 0.1  # Å, of the grid of a scan's calculation; atoms are sharper than most detectors' angles need
+COARSEST = 0.1  # Å, of a calculation's grid; atoms are sharper than most apertures and detectors ask for
 SPARE = 1.02  # margin of the grids beyond the largest angle
 PROBE = Lens(energy=200e3, semiangle_cutoff=25.0)
 OBJECTIVE = Lens(energy=300e3, semiangle_cutoff=40.0, Cs=1e4, defocus=-50.0, focal_spread=30.0)
@@ -40,6 +40,7 @@ def hrtem(
     shape=None,
     centre=None,
     angle=0.0,
+    sampling=COARSEST,
     phonons=0,
     temperature=300.0,
     seed=0,
@@ -51,7 +52,8 @@ def hrtem(
     ----------
     specimen : Specimen
     lens : Lens; its semi-angle is the objective aperture
-    pixel_size : float, of the image [Å]; the calculation is at least as fine, and as fine as the aperture needs
+    pixel_size : float, of the image [Å]
+    sampling : float, of the calculation, at most [Å]; it is finer where pixels or aperture ask for it
     shape, centre, angle : the field of view, see `views.look_at`
     phonons : int, frozen thermal configurations to average over; 0 is a specimen at rest
     temperature : float [K]
@@ -73,8 +75,8 @@ def hrtem(
         image = np.mean([objective_image(one, shape, lens) for one in frozen], 0)
         return image[window[0] : window[1], window[2] : window[3]]
 
-    finest = BAND / 2 / (lens.cutoff * SPARE)
-    image = compute(specimen, simulate, min(pixel_size, finest), {**HRTEM_PARTS, "at_rest": not phonons}, cache)
+    sampling = min(sampling, pixel_size, BAND / 2 / (lens.cutoff * SPARE))
+    image = compute(specimen, simulate, sampling, {**HRTEM_PARTS, "at_rest": not phonons}, cache)
     settings = {"imaging": "hrtem", **vars(lens), "phonons": phonons, "temperature": temperature, "seed": seed}
     return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
 
