@@ -250,10 +250,16 @@ def compute(specimen, simulate, sampling, parts, cache):
 
 
 def blurred(image, size, width):
-    """A periodic image of (H, W) ``size`` [Å] convolved with a Gaussian of standard deviation ``width`` [Å]."""
-    ky = np.fft.fftfreq(image.shape[0], size[0] / image.shape[0])[:, None]
-    kx = np.fft.rfftfreq(image.shape[1], size[1] / image.shape[1])
-    return np.fft.irfft2(np.fft.rfft2(image) * np.exp(-2 * (np.pi * width) ** 2 * (ky**2 + kx**2)), image.shape)
+    """A scan convolved with the source, a Gaussian of standard deviation ``width`` [Å], on a grid twice as fine.
+
+    Parameters
+    ----------
+    image : (h, w) array, periodic over (H, W) ``size`` [Å] and as fine as the probe needs
+    """
+    ky, kx = (np.fft.fftshift(np.fft.fftfreq(n, length / n)) for n, length in zip(image.shape, size, strict=True))
+    spectrum = np.fft.fftshift(np.fft.fft2(image)) * np.exp(-2 * (np.pi * width) ** 2 * (ky[:, None] ** 2 + kx**2))
+    around = [((n + 1) // 2, n // 2) for n in image.shape]
+    return 4 * np.fft.ifft2(np.fft.ifftshift(np.pad(spectrum, around))).real
 
 
 def interpolation(count, places):
@@ -277,8 +283,4 @@ def resample(image, size, pixel_size):
 
 def seen(image, size, view):
     """A periodic image of (H, W) ``size`` [Å] as a view shows it: (h, w) float32 array."""
-    if view == View.whole(size, view.pixel_size):
-        return resample(image, size, view.pixel_size)
-    # splines are exact enough on a grid twice as fine as the image needs
-    rows, columns = (interpolation(n, np.arange(2 * n) / 2) for n in image.shape)
-    return view.look(rows @ image.astype(np.float32) @ columns.T, size)
+    return resample(image, size, view.pixel_size) if view == View.whole(size, view.pixel_size) else view.look(image, size)

@@ -164,3 +164,16 @@ def test_polar_displacement_of_barium_titanate_shows_in_the_image():
     expected = (truth.to_numpy() / polar % 1 - 0.5) * polar
     assert np.abs(expected).max() > 0.05  # Å
     assert shift == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(15, 20), (16, 21)])
+def test_blurring_doubles_the_grid_and_damps_every_wave_as_a_gaussian_does(shape):
+    size, width = (3.0, 4.0), 0.2
+
+    def wave(counts, damped):
+        y, x = (np.arange(n) * length / n for n, length in zip(counts, size, strict=True))
+        return 1 + damped * np.cos(2 * np.pi * (2 * y[:, None] / size[0] - 3 * x / size[1]) + 0.4)
+
+    damping = np.exp(-2 * (np.pi * width) ** 2 * ((2 / size[0]) ** 2 + (3 / size[1]) ** 2))
+    doubled = imaging.blurred(wave(shape, 1.0), size, width)
+    assert doubled == pytest.approx(wave([2 * n for n in shape], damping), abs=1e-12)
