@@ -44,15 +44,18 @@ def build(
 
     Raises
     ------
-    ValueError : an unknown material or defect, a size or thickness that isn't positive, too few sites
+    ValueError : an unknown material or defect, a size or thickness that isn't positive, too few sites, layers of a bulk
+        crystal
     """
     crystal = crystals.find(material)
     size = np.broadcast_to(np.asarray(size, float), 2)
     check(size, thickness, layers, stacking)
+    if not crystal.layered and (layers > 1 or stacking or twist):
+        raise ValueError(f"{crystal.name} has no layers to stack or twist; choose its thickness instead.")
     turns = {"layers": layers, "stacking": stacking or crystal.stacking, "twist": twist, "rotation": rotation}
     _, repeat = crystals.orient(crystal)
     unit = None
-    if repeat is not None and rotation == 0 and (twist == 0 or layers == 1 or not crystal.layered):
+    if repeat is not None and rotation == 0 and (twist == 0 or layers == 1):
         repeat = repeat[::-1]
         size = np.ceil(size / repeat - ROUNDING) * repeat
         unit = stack(crystal, repeat, thickness, **turns)

@@ -22,8 +22,10 @@ def apart(angle, other, period):
     return abs((angle - other + period / 2) % period - period / 2)
 
 
-@pytest.mark.parametrize("material", [*crystals.CRYSTALS, "SrTiO3 [110]", "Si [111]"])
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    ("material", "layers"),
+    [(m, 1) for m in (*crystals.CRYSTALS, "SrTiO3 [110]", "Si [111]")] + [(m, 2) for m in crystals.LAYERED],
+)
 def test_tiling_the_unit_gives_exactly_the_atoms(material, layers):
     whole = structures.build(material, (14, 19), thickness=12, layers=layers)
     if whole.unit is None:
@@ -148,3 +150,9 @@ def test_the_phase_fills_the_box():
 def test_what_no_specimen_can_be_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         structures.build(**{"material": "MoS2", "size": 10, **changes})
+
+
+@pytest.mark.parametrize("stacked", [{"layers": 2}, {"stacking": "AB"}, {"twist": 5.0}])
+def test_bulk_crystals_have_no_layers_to_stack(stacked):
+    with pytest.raises(ValueError, match=r"SrTiO3 \[001\] has no layers to stack or twist"):
+        structures.build("SrTiO3", 10.0, **stacked)
