@@ -19,8 +19,8 @@ from atomwork.simulation.views import View
 TRAINING, TEST = (3984, 6610), (1330, 3380)  # images, point defects
 IMAGES = TRAINING[0] + TEST[0]
 SIZE = 256  # px
-PIXEL_SIZE = (0.20, 0.32)  # Å
-SURROUNDINGS = 6.0  # Å beyond the view that a specimen has at least
+PIXEL_SIZE = (0.18, 0.28)  # Å
+SURROUNDINGS = 5.0  # Å beyond the view that a specimen has at least
 FRONT_OFF_CENTRE = 0.25  # of half the field
 BORDER = 3.0  # Å within the field that point defects keep from its edge
 APART = 5.0  # Å between point defects
@@ -112,7 +112,9 @@ def scene(rng, n_defects):
     pixel_size = float(np.exp(rng.uniform(*np.log(PIXEL_SIZE))))
     half, angle = 0.5 * SIZE * pixel_size, float(rng.uniform(0, 360))
     off_centre = FRONT_OFF_CENTRE * half * rng.uniform(-1, 1)
-    reach = np.sqrt(2) * half + SURROUNDINGS
+    turn = np.deg2rad(angle)
+    upright = abs(np.cos(turn)) + abs(np.sin(turn))  # side of the upright square around the turned view, over its own
+    reach = half * upright + SURROUNDINGS
     materials = rng.permutation(["MoS2", "WS2"])
     specimen = interfaces.heterojunction(
         *map(str, materials),
@@ -124,8 +126,7 @@ def scene(rng, n_defects):
     )
     centre = np.array(specimen.size) / 2 + (0, off_centre)
     view = View(pixel_size, (SIZE, SIZE), tuple(centre), angle)
-    turn = np.deg2rad(angle)
-    inner = (half - BORDER) / (abs(np.cos(turn)) + abs(np.sin(turn)))  # the largest upright square in the turned view
+    inner = (half - BORDER) / upright  # half a side of the largest upright square in the turned view
     region = (*(centre - inner), *(centre + inner))
     return point_defects.introduce(specimen, vacancies(rng, n_defects), rng=rng, region=region, apart=APART), view
 

@@ -7,25 +7,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from atomwork.simulation.recipes import srtio3_defects
 from atomwork.simulation.recipes.srtio3_defects import CELL, KINDS, PIXEL_SIZE, SIZE, Recipe
+from tests.simulation.recipes import sequence
 
 STEADY = Recipe(cells=(12, 12), defocus=(0.0, 0.0), source_size=(0.3, 0.3), background=(0.0, 0.0))
 PERIOD = CELL / PIXEL_SIZE  # px
 STRENGTH = {"Sr": 38**1.7, "Ti": 22**1.7, "O": 8**1.7}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """As `stores.write` draws; threads that share a busy core wait for each other."""
-    with threadpool_limits(1):
-        yield
-
-
-def sequence(index):
-    return np.random.SeedSequence(3, spawn_key=(index,))
 
 
 @cache

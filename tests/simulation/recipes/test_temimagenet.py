@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 import pytest
 from distributed import LocalCluster
-from threadpoolctl import threadpool_limits
 
 from atomwork.simulation import stores
 from atomwork.simulation.recipes import srtio3_defects, temimagenet, tomography, wei
+from tests.simulation.recipes import sequence
 
 SIZE = temimagenet.SIZE
 EASY = temimagenet.Recipe(
@@ -22,17 +22,6 @@ EASY = temimagenet.Recipe(
     background=(0.0, 0.0),
     jitter=(0.0, 0.0),
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """As `stores.write` draws; threads that share a busy core wait for each other."""
-    with threadpool_limits(1):
-        yield
-
-
-def sequence(index):
-    return np.random.SeedSequence(3, spawn_key=(index,))
 
 
 @cache

@@ -6,23 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 from skimage.transform import iradon
-from threadpoolctl import threadpool_limits
 
 from atomwork.simulation.recipes import tomography
 from atomwork.simulation.recipes.tomography import DISC, KINDS, N_ANGLES, ROOM, SIZE, Recipe
+from tests.simulation.recipes import sequence
 
 ONE = Recipe(shapes=(1, 1), hole=0.0, texture=(0.0, 0.0), level=(0.5, 0.5), stretch=(1.0, 1.0), radius=(0.4, 0.4))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """As `stores.write` draws; threads that share a busy core wait for each other."""
-    with threadpool_limits(1):
-        yield
-
-
-def sequence(index):
-    return np.random.SeedSequence(3, spawn_key=(index,))
 
 
 @cache

@@ -5,24 +5,13 @@ import json
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
-from threadpoolctl import threadpool_limits
 
 from atomwork.simulation import structures
 from atomwork.simulation.recipes import wei
 from atomwork.simulation.views import View
+from tests.simulation.recipes import sequence
 
 BEST = {"dose": 6e4, "background": 0.0, "jitter": 0.0, "source_size": 0.2}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """As `stores.write` draws; threads that share a busy core wait for each other."""
-    with threadpool_limits(1):
-        yield
-
-
-def sequence(index):
-    return np.random.SeedSequence(3, spawn_key=(index,))
 
 
 def drawn(structure, **sweep):
