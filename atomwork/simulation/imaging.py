@@ -83,6 +83,11 @@ def hrtem(
 
 def objective_image(atoms, shape, lens):
     """Intensity behind the objective lens over a periodic box of atoms: (H, W) array."""
+    atoms = atoms.copy()  # without the empty slices before them, which a plane wave doesn't feel
+    step = atoms.cell[2, 2] / np.ceil(atoms.cell[2, 2] / SLICE)
+    vacuum = atoms.positions[:, 2].min() // step * step
+    atoms.positions[:, 2] -= vacuum
+    atoms.cell[2, 2] -= vacuum
     # abTEM's focal spread is a 1/e half-width
     ctf = abtem.CTF(**aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread)
     with abtem.config.set(ABTEM):
