@@ -28,9 +28,6 @@ MEMORY = 2**23  # pixels of waves that are computed at once, of 8 bytes each
 # Measured Fourier plans take seconds for every new size and differ from run to run in the last bits.
 ABTEM = {"fftw.planning_effort": "FFTW_ESTIMATE", "diagnostics.progress_bar": False}
 
-HRTEM_PARTS = {"reach": 3.0, "margin": 0.0, "link": 6.0}  # Å; see `reuse.Parts`
-STEM_PARTS = {"reach": 2.5, "margin": 5.0, "link": 1.0}
-
 
 def hrtem(
     specimen,
@@ -76,7 +73,7 @@ def hrtem(
         return image[window[0] : window[1], window[2] : window[3]]
 
     sampling = min(sampling, pixel_size, BAND / 2 / (lens.cutoff * SPARE))
-    image = compute(specimen, simulate, sampling, {**HRTEM_PARTS, "at_rest": not phonons}, cache)
+    image = compute(specimen, simulate, sampling, hrtem_parts(lens, phonons), cache)
     settings = {"imaging": "hrtem", **vars(lens), "phonons": phonons, "temperature": temperature, "seed": seed}
     return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
 
@@ -88,8 +85,8 @@ def objective_image(atoms, shape, lens):
     vacuum = atoms.positions[:, 2].min() // step * step
     atoms.positions[:, 2] -= vacuum
     atoms.cell[2, 2] -= vacuum
-    # abTEM's focal spread is a 1/e half-width
-    ctf = abtem.CTF(**aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread)
+    # abTEM's focal spread is a 1/e half-width; a soft aperture would be softer in a smaller box
+    ctf = abtem.CTF(**aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread, soft=False)
     with abtem.config.set(ABTEM):
         potential = abtem.Potential(atoms, gpts=shape[::-1], slice_thickness=slices(atoms)).build(lazy=False)
         wave = abtem.PlaneWave(energy=lens.energy).multislice(potential, lazy=False)
@@ -147,10 +144,12 @@ def stem(
 
     Raises
     ------
-    ValueError : the detector is no ring, the method is unknown
+    ValueError : the detector is no ring, the method is unknown, the lens has a focal spread
     """
     if not 0 <= inner < outer or method not in METHODS:
         raise ValueError(f"inner={inner} mrad must be below outer={outer} mrad, and method={method!r} one of {METHODS}.")
+    if lens.focal_spread:
+        raise ValueError(f"focal_spread={lens.focal_spread} Å is not computed in scans; average images over the defocus.")
     view = look_at(specimen, pixel_size, shape, centre, angle)
 
     def simulate(atoms, shape, window):
@@ -158,7 +157,7 @@ def stem(
         return np.mean([scan(one, shape, window, lens, inner, outer, method) for one in frozen], 0)
 
     finest = 0.25 / (lens.cutoff * SPARE)
-    image = compute(specimen, simulate, finest, {**STEM_PARTS, "at_rest": not phonons}, cache)
+    image = compute(specimen, simulate, finest, stem_parts(lens), cache)
     image = blurred(image, specimen.size, source_size)
     settings = {"imaging": "stem", **vars(lens), "inner": inner, "outer": outer, "source_size": source_size, "method": method}
     settings |= {"phonons": phonons, "temperature": temperature, "seed": seed}
@@ -241,6 +240,16 @@ def configurations(atoms, phonons, temperature, seed):
         frozen.positions += width * np.random.default_rng(child).normal(size=(site.max() + 1, 3))[site]
         frozen.positions[:, 2] = frozen.positions[:, 2].clip(0, atoms.cell[2, 2] - 1e-3)
         yield frozen
+
+
+def hrtem_parts(lens, phonons):
+    """Settings of `reuse.Parts` but the grid [Å]: what changes is seen as far as the lens moves it."""
+    return {"reach": 1.5 + lens.delocalisation, "margin": 0.0, "link": 6.0, "repeats": not phonons}
+
+
+def stem_parts(lens):
+    """The same for a scan, whose probe has to fit into a block; every column shines for itself."""
+    return {"reach": 2.5 + lens.delocalisation, "margin": 5.0 + lens.delocalisation, "link": 1.0, "repeats": False}
 
 
 def compute(specimen, simulate, sampling, parts, cache):

@@ -6,6 +6,7 @@ import numpy as np
 
 REST_ENERGY = 510_998.95  # eV
 HC = 12_398.41984  # eV Å
+NOTHING_LEFT = 3.0  # standard deviations of the phase that a focal spread causes; 1 % of the contrast is left
 
 
 def wavelength(energy):
@@ -47,6 +48,15 @@ class Lens:
     def cutoff(self):
         """The aperture's spatial frequency [1/Å]."""
         return 1e-3 * self.semiangle_cutoff / wavelength(self.energy)
+
+    @property
+    def delocalisation(self):
+        """How far the aberrations move the finest details that the lens passes, the largest slope of χ over 2π [Å]."""
+        lam, limit = wavelength(self.energy), self.cutoff
+        if self.focal_spread:
+            limit = min(limit, np.sqrt(NOTHING_LEFT / (np.pi * lam * self.focal_spread)))
+        k = np.linspace(0, limit, 200)
+        return float((np.abs(lam * k * (self.Cs * lam**2 * k**2 - self.defocus)) + lam * k * abs(self.astigmatism)).max())
 
     def phase(self, ky, kx):
         """Aberration function χ at spatial frequencies [1/Å]: [rad]; a wave is multiplied by exp(−iχ)."""

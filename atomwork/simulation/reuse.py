@@ -27,14 +27,14 @@ class Parts:
     reach : float, how far from a changed atom the image changes [Å]
     margin : float, how much crystal beyond that a block needs [Å]
     link : float, changes nearer than this are computed in one block, others add up [Å]
-    at_rest : bool, no atom vibrates, so that a block without its defect is the cell repeated
+    repeats : bool, a block without its defect is the cell repeated: no atom vibrates, no probe feels the block's size
     """
 
     grid: tuple
     reach: float
     margin: float
     link: float
-    at_rest: bool
+    repeats: bool
 
 
 def assemble(specimen, simulate, parts, cache=None):
@@ -75,7 +75,7 @@ def difference(blocks, cluster, cell, simulate, cache):
     """What a cluster of changed atoms does to the image of the perfect crystal: array over `Blocks.window`."""
     window, shape = blocks.window(cluster.cells), tuple(blocks.grid * cluster.cells)
     plain, changed = blocks.pair(cluster)
-    if blocks.parts.at_rest:
+    if blocks.parts.repeats:
         undisturbed = np.tile(cell, cluster.cells - 2 * blocks.padding)
     else:
         undisturbed = cached(cache, ("plain", *cluster.cells), simulate, plain, shape, window)

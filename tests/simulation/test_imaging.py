@@ -41,6 +41,18 @@ def test_a_sheet_with_vacancies_is_what_plain_abtem_makes_of_it(sheet, rng):
     assert np.abs(ours / expected - 1).max() < 0.01
 
 
+@pytest.mark.parametrize("defocus", [-300.0, 500.0])
+def test_far_out_of_focus_a_defect_is_seen_as_far_as_plain_abtem_sees_it(defocus):
+    specimen = structures.build("MoS2", (60, 60))
+    gone = np.argmin(np.hypot(*(specimen.atoms.positions[:, :2] - 30).T))
+    specimen = specimen.with_atoms(specimen.atoms[np.arange(len(specimen.atoms)) != gone])
+    lens = Lens(energy=300e3, semiangle_cutoff=25.0, defocus=defocus, focal_spread=30.0)
+    shape = grid(specimen, 0.15)
+    ours = imaging.hrtem(specimen, lens=lens, sampling=0.15, pixel_size=0.15).image
+    expected = imaging.resample(imaging.objective_image(specimen.atoms, shape, lens), specimen.size, 0.15)
+    assert np.abs(ours - expected).max() < 0.02 * expected.std()
+
+
 def test_merging_empty_slices_changes_nothing():
     specimen = structures.build("MoS2", (10, 10), layers=2)
     shape = (100, 100)
@@ -126,6 +138,8 @@ def test_a_detector_that_is_no_ring_is_refused(sheet):
         imaging.haadf(sheet, inner=90, outer=60)
     with pytest.raises(ValueError, match=r"method='fast' one of"):
         imaging.haadf(sheet, method="fast")
+    with pytest.raises(ValueError, match=r"focal_spread=30.0 Å is not computed in scans"):
+        imaging.haadf(sheet, lens=imaging.OBJECTIVE)
 
 
 @pytest.mark.parametrize("count", [16, 17])

@@ -69,3 +69,14 @@ def test_a_lens_or_a_grid_that_makes_no_probe_is_refused():
         Lens(energy=-1)
     with pytest.raises(ValueError, match=r"semiangle_cutoff=25.0 mrad .* does not fit between"):
         optics.probe_intensity(Lens(), (16, 16), (16.0, 16.0))
+
+
+def test_defocus_delocalises_by_its_angle():
+    # α·Δf, and with spherical aberration alone Cs·α³
+    assert Lens(semiangle_cutoff=20.0, defocus=-100.0).delocalisation == pytest.approx(0.02 * 100)
+    assert Lens(semiangle_cutoff=20.0, Cs=1e6).delocalisation == pytest.approx(1e6 * 0.02**3)
+
+
+def test_a_focal_spread_leaves_no_fine_details_to_delocalise():
+    sharp, spread = (Lens(energy=300e3, semiangle_cutoff=40.0, defocus=100.0, focal_spread=f) for f in (0.0, 100.0))
+    assert spread.delocalisation < 0.5 * sharp.delocalisation

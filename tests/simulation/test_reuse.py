@@ -6,7 +6,7 @@ import pytest
 from atomwork.simulation import point_defects, reuse, structures
 from atomwork.simulation.reuse import Parts
 
-PARTS = Parts(grid=(12, 8), reach=6.0, margin=2.0, link=1.0, at_rest=True)
+PARTS = Parts(grid=(12, 8), reach=6.0, margin=2.0, link=1.0, repeats=True)
 WIDTH = 0.8  # Å
 
 
@@ -102,7 +102,7 @@ def test_a_block_with_and_without_its_defect_agree_on_the_other_atoms(sheet, rng
 
 def test_vibrating_atoms_get_the_same_answer_from_pairs_of_blocks(sheet, rng):
     specimen = point_defects.introduce(sheet, {"V_S": 5}, rng=rng)
-    vibrating = Parts(**{**vars(PARTS), "at_rest": False})
+    vibrating = Parts(**{**vars(PARTS), "repeats": False})
     assert reuse.assemble(specimen, Gaussians(), vibrating) == pytest.approx(whole(specimen), rel=1e-5)
 
 
