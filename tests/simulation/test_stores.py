@@ -431,7 +431,9 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path):
 
 
 def test_a_scheduler_that_is_lost_is_named_and_another_one_continues(unbroken, tmp_path, write):
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0", silence_logs="CRITICAL") as cluster:
+    with LocalCluster(
+        n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=":0", silence_logs="CRITICAL"
+    ) as cluster:
         closing = threading.Timer(1.0, cluster.close)
         closing.start()
         with pytest.raises(ConnectionError, match="the Dask scheduler was lost; start one and write again, which continues"):
