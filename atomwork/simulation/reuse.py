@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+
+from atomwork.simulation.specimen import column_labels, nearest_copy
 
 SAME = 1e-3  # Å; atoms nearer than this are one
 
@@ -91,12 +91,10 @@ def cached(cache, key, simulate, atoms, shape, window):
 
 def perfect_cell(blocks, simulate, cache):
     """The image of one unit cell of the undisturbed crystal."""
-    if "cell" not in cache:
-        cells = blocks.smallest()
-        corner = (cells // 2) * blocks.grid
-        window = (corner[0], corner[0] + blocks.grid[0], corner[1], corner[1] + blocks.grid[1])
-        cache["cell"] = simulate(tiled(blocks.unit, cells), tuple(blocks.grid * cells), window)
-    return cache["cell"]
+    cells = blocks.smallest()
+    low, high = cells // 2 * blocks.grid, (cells // 2 + 1) * blocks.grid
+    window = (low[0], high[0], low[1], high[1])
+    return cached(cache, "cell", simulate, tiled(blocks.unit, cells), tuple(blocks.grid * cells), window)
 
 
 def tiled(unit, cells):
@@ -154,7 +152,7 @@ class Blocks:
         changed = missing + extra
         if not len(changed):
             return []
-        groups, result = linked(changed, self.parts.link), []
+        groups, result = column_labels(changed, self.parts.link), []
         around = np.ceil(self.parts.reach / self.cell).astype(int) + self.padding
         for group in range(groups.max() + 1):
             rows = np.flatnonzero(groups == group)
@@ -213,16 +211,8 @@ def wrapped(positions, box):
     return result
 
 
-def linked(atoms, distance):
-    """Groups of atoms whose projections are nearer than ``distance`` [Å], directly or through others: (N,) int array."""
-    box = atoms.cell.lengths()[:2]
-    pairs = cKDTree(wrapped(atoms.positions, box)[:, :2], boxsize=box).query_pairs(distance, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(atoms), len(atoms)))
-    return connected_components(links, directed=False)[1]
-
-
 def unwrapped(atoms):
     """Positions of a cluster's atoms, each as the copy nearest to the first one."""
-    box, positions = atoms.cell.lengths()[:2], atoms.positions.copy()
-    positions[:, :2] -= box * np.round((positions[:, :2] - positions[0, :2]) / box)
+    positions = atoms.positions.copy()
+    positions[:, :2] = positions[0, :2] + nearest_copy(positions[:, :2] - positions[0, :2], atoms.cell.lengths()[:2])
     return positions

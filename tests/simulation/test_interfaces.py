@@ -9,19 +9,9 @@ from scipy.spatial import cKDTree
 
 from atomwork.simulation import grains, interfaces, structures
 from atomwork.simulation.cuts import facing
+from tests.simulation import direction, places
 
 FRONTS = list(itertools.product(("zigzag", "armchair"), ("bridge", "hollow")))
-
-
-def places(table):
-    return table[["y", "x"]].to_numpy()
-
-
-def direction(points, fold):
-    """Mean direction of the vectors to the nearest neighbours, from x towards y, modulo 360°/fold [degrees]."""
-    distance, nearest = cKDTree(points).query(points, k=fold + 1)
-    y, x = (points[nearest[:, 1:]] - points[:, None])[distance[:, 1:] < 1.05 * np.median(distance[:, 1])].T
-    return np.rad2deg(np.angle(np.exp(1j * fold * np.arctan2(y, x)).mean())) / fold
 
 
 def area(outline):
