@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from atomwork import weights
-from atomwork.columns import fit, neighbours, peaks
+from atomwork.columns import counting, fit, neighbours, peaks
 from atomwork.models.detector import SEPARATION, AtomIDNet
 from atomwork.models.networks.unet import pool_scale
 
@@ -22,6 +22,7 @@ POSITION_STD = 0.06  # error allowed the network's own positions over the spacin
 SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every column several peaks
 FEW = 10  # columns below which the spacing is the network's guess
 MIN_SIDE = 32  # px, shortest side of an image
+SAMPLE = 2**20  # pixels from which median and deviation of larger images are taken
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def network(model):
     return detector.inference_network()
 
 
-def normalised(image):
-    """(1, 1, H, W) float32 tensor of zero median and unit deviation, whatever offset and unit the image has."""
-    image = np.asarray(image, np.float64)
+def checked(image):
+    """An image (H, W) as an array; ValueError if there is nothing to detect in it."""
+    image = np.asarray(image)
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}; detect takes one (H, W) image, so pick a frame of a stack.")
     if min(image.shape) < MIN_SIDE:
@@ -65,10 +66,18 @@ def normalised(image):
         )
     if not np.isfinite(image).all():
         raise ValueError("image holds NaN or infinite pixels; replace or crop them before detection.")
-    deviation = image.std()
-    if deviation == 0:
+    if image.min() == image.max():
         raise ValueError(f"image is constant ({image.flat[0]:g} everywhere); there is nothing to detect.")
-    return torch.from_numpy(((image - np.median(image)) / deviation).astype(np.float32))[None, None]
+    return image
+
+
+def normalised(image):
+    """(1, 1, H, W) float32 tensor of zero median and unit deviation, whatever offset and unit the image has."""
+    image = checked(image)
+    step = max(1, int(np.sqrt(image.size / SAMPLE)))
+    sample = image[::step, ::step].astype(np.float64)
+    middle, deviation = np.median(sample), sample.std() or np.ptp(image)
+    return torch.from_numpy(counting.rescaled(image, deviation, -middle))[None, None]
 
 
 @torch.inference_mode()

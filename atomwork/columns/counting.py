@@ -4,6 +4,7 @@ import numpy as np
 
 BINS = 24  # groups of pixels of like brightness
 ENOUGH = 50_000  # blocks looked at; more would not sharpen the line
+ROWS = 2**20  # pixels scaled at once, so that large images are never held twice in double precision
 SIGNIFICANT = 4.0  # standard errors by which the variance must rise with brightness to be counting noise
 
 
@@ -23,14 +24,15 @@ def noise_model(image):
     offset : float, intensity to add before dividing by the gain, which makes room for readout noise as well;
         where the noise does not grow with brightness it is so large that all pixels weigh alike [arb.]
     """
-    image = np.asarray(image, np.float64)
+    image = np.asarray(image)
     height, width = (n // 2 * 2 for n in image.shape)
     blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2)
-    corners = blocks.transpose(0, 2, 1, 3).reshape(-1, 4)
-    corners = corners[:: max(1, len(corners) // ENOUGH)]
+    some = np.arange(0, height // 2 * (width // 2), max(1, height * width // 4 // ENOUGH))
+    corners = blocks[some // (width // 2), :, some % (width // 2)].reshape(-1, 4).astype(np.float64)
     mean = corners.mean(1)
     squared = (corners @ np.array([0.5, -0.5, -0.5, 0.5])) ** 2
-    spread = np.ptp(image)
+    lowest = float(image.min())
+    spread = float(image.max()) - lowest
     groups = [g for g in np.array_split(np.argsort(mean), min(BINS, max(1, len(mean) // 50))) if len(g) > 1]
     level = np.array([mean[g].mean() for g in groups])
     variance = np.array([squared[g].mean() for g in groups]) + 1e-12 * max(spread, 1e-30) ** 2
@@ -38,8 +40,18 @@ def noise_model(image):
     noisy = variance > 1e-9 * variance.max()  # clipped pixels say nothing of the noise
     gain, offset, certain = rising_line(level[noisy], variance[noisy], weight[noisy])
     if not certain:
-        return max(float(np.median(variance)) / (100 * spread), 1e-30), 100 * spread - float(np.min(image))
-    return gain, max(offset, -float(np.min(image)))
+        return max(float(np.median(variance)) / (100 * spread), 1e-30), 100 * spread - lowest
+    return gain, max(offset, -lowest)
+
+
+def rescaled(image, gain, offset):
+    """(image + offset) / gain in single precision, calculated in double precision a few rows at a time: float32 array."""
+    result = np.empty(image.shape, np.float32)
+    step = max(1, ROWS // image.shape[1])
+    for start in range(0, len(image), step):
+        rows = slice(start, start + step)
+        result[rows] = (image[rows].astype(np.float64) + offset) / gain
+    return result
 
 
 def rising_line(level, variance, weight):

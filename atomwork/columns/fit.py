@@ -21,6 +21,7 @@ ROUGH_REACH, REACH = 2.0, 2.8  # half-sides of the windows for a first look at t
 ROUGH_STEPS, STEPS = 2, 25
 LARGEST_SHIFT = 0.5  # a fit that leaves its start by this share of the spacing along an axis is refused [-]
 TRUSTED = 3.0  # or, where they are known, by so many standard deviations of the given positions [-]
+NARROWEST = 1.5  # px, to which a column's width is binned: less than 2 % is added to the least possible error [-]
 SHAPE_SPREAD = 0.4  # how much 1/width² is expected to vary among columns [-]
 WIDTH_RANGE = (0.3, 2.5)  # over the usual width; a fit that reaches an end is refused [-]
 
@@ -86,11 +87,11 @@ def refine(image, positions, *, position_std=None, spacing=None, width=None, ell
     if len(positions) == 0:
         return table(torch.empty(0, 7 if elliptical else 5), torch.empty(0, 2, 2))
     gain, offset = counting.noise_model(image)
-    electrons = torch.from_numpy(((np.asarray(image, np.float64) + offset) / gain).astype(np.float32))
+    electrons = torch.from_numpy(counting.rescaled(np.asarray(image), gain, offset))
     with one_thread_each() as spread:
-        fit = fit_all(electrons, positions, position_std, width or spacing / 5, spacing, elliptical, spread)
+        fit, bins = fit_all(electrons, positions, position_std, width or spacing / 5, spacing, elliptical, spread)
         covariance, dispersion = fit.covariance()
-    result = table(fit.parameters, covariance)
+    result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance)
     result["amplitude"] *= gain
     result["background"] = result["background"] * gain - offset
     result.attrs.update(spacing=spacing, gain=gain, dispersion=float(dispersion.median()))
@@ -117,21 +118,71 @@ def one_thread_each():
 
 
 def fit_all(image, positions, position_std, width, spacing, elliptical, spread):
-    """Fit roughly in windows of the guessed width, then to the end in windows of the width found."""
-    start = first_guess(image.numpy(), positions, width, elliptical)
-    centre = torch.from_numpy(np.rint(positions).astype(np.int64).clip(0, np.array(image.shape) - 1))
-    floor = 1e-3 * float(start[:, gaussian.AMPLITUDE].abs().median()) + 1e-12
+    """Fit roughly in windows of the guessed width, then to the end in windows of the width found.
+
+    Returns
+    -------
+    Fit : on pixels of ``bins`` x ``bins`` of the image
+    bins : int
+    """
     shift = LARGEST_SHIFT * spacing if position_std is None else TRUSTED * position_std
-    limits = {"shift": shift, "brightest": float(image.max())}
-    bounds = gaussian.Bounds.around(start, widths=(width / 3, 2 * width), **limits)
-    prior = expected(start, position_std)
-    reach = math.ceil(ROUGH_REACH * width)
-    rough = Fit(image, centre, start.clone(), width, reach, floor, bounds, prior, spread).run(ROUGH_STEPS)
-    found = float(rough.parameters[:, gaussian.SHAPE].rsqrt().median())
-    bounds = gaussian.Bounds.around(start, widths=(WIDTH_RANGE[0] * found, WIDTH_RANGE[1] * found), **limits)
-    prior = expected(start, position_std, found)
-    reach = math.ceil(REACH * found)
-    return Fit(image, centre, rough.parameters, found, reach, floor, bounds, prior, spread).run(STEPS)
+
+    def fit(bins, width, widths, reach, start=None):
+        """A fit to start from first guesses, or from parameters found before."""
+        pixels = binned(image, bins)
+        places = (positions + 0.5) / bins - 0.5
+        guess = first_guess(pixels.numpy(), places, width, elliptical)
+        centre = torch.from_numpy(np.rint(places).astype(np.int64).clip(0, np.array(pixels.shape) - 1))
+        floor = 1e-3 * float(guess[:, gaussian.AMPLITUDE].abs().median()) + 1e-12
+        limits = {"shift": shift / bins, "brightest": float(pixels.max())}
+        bounds = gaussian.Bounds.around(guess, widths=[w * width for w in widths], **limits)
+        error = None if position_std is None else position_std / bins
+        prior = expected(guess, error, None if start is None else width)
+        return Fit(pixels, centre, guess.clone() if start is None else start, width, reach, floor, bounds, prior, spread)
+
+    coarse = whole_bins(width)
+    rough = fit(coarse, width / coarse, (1 / 3, 2), math.ceil(ROUGH_REACH * width / coarse)).run(ROUGH_STEPS)
+    found = coarse * float(rough.parameters[:, gaussian.SHAPE].rsqrt().median())
+    bins = whole_bins(found)
+    start = on_pixels(rough.parameters, coarse / bins)
+    return fit(bins, found / bins, WIDTH_RANGE, math.ceil(REACH * found / bins), start).run(STEPS), bins
+
+
+def whole_bins(width):
+    """How many pixels along either axis may be added up without blurring a column of some width [px]."""
+    return max(1, int(width / NARROWEST))
+
+
+def binned(image, bins):
+    """Sums over ``bins`` x ``bins`` pixels; what is left over at the far sides is cut off."""
+    height, width = (n // bins for n in image.shape)
+    return image[: height * bins, : width * bins].reshape(height, bins, width, bins).sum((1, 3))
+
+
+def on_pixels(parameters, size, *, blurred=False):
+    """Parameters on pixels ``size`` times smaller.
+
+    Parameters
+    ----------
+    parameters : (N, P) float tensor
+    size : float, old pixels over new ones [-]
+    blurred : bool, take the width of the old pixels, which were sums over new ones, off the columns'
+    """
+    result = parameters.clone()
+    result[:, :2] = (parameters[:, :2] + 0.5) * size - 0.5
+    result[:, gaussian.BACKGROUND] /= size**2
+    spread = size**2 * gaussian.covariances(parameters)
+    flat = spread.clone()
+    if blurred:
+        flat[:2] -= (size**2 - 1) / 12
+    result[:, gaussian.SHAPE :] = gaussian.inverse(flat)[: result.shape[1] - gaussian.SHAPE].T
+    result[:, gaussian.AMPLITUDE] *= (area(spread) / area(flat)) / size**2  # as many electrons as before
+    return result
+
+
+def area(spread):
+    """Square root of the determinant of covariances (3, N), to which a Gaussian's area is proportional."""
+    return (spread[0] * spread[1] - spread[2] ** 2).sqrt()
 
 
 def expected(start, position_std, width=None):

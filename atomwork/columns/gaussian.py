@@ -57,6 +57,20 @@ def evaluate(parameters, dy, dx):
     return torch.exp(-0.5 * exponent - (yx[:, None] * dy)[:, :, None] * dx[:, None])
 
 
+def covariances(parameters):
+    """Covariance of the Gaussians as rows (yy, xx, yx) of a (3, N) tensor [px²]."""
+    if parameters.shape[1] == SHAPE + 1:
+        width = parameters[:, SHAPE].reciprocal()
+        return torch.stack([width, width, torch.zeros_like(width)])
+    return inverse(parameters[:, SHAPE:].T)
+
+
+def inverse(matrices):
+    """Inverse of symmetric 2 x 2 matrices, both as rows (yy, xx, yx) of (3, N) tensors."""
+    yy, xx, yx = matrices
+    return torch.stack([xx, yy, -yx]) / (yy * xx - yx**2)
+
+
 def monomials(distance, highest):
     """Powers 0 … highest of (N, K) distances, (N, highest + 1, K)."""
     powers = [torch.ones_like(distance)]

@@ -87,6 +87,29 @@ def test_a_noise_free_image_is_recovered_exactly(rng):
     assert found["width"].to_numpy() == pytest.approx(3.5, rel=0.01)
 
 
+@pytest.mark.parametrize("elliptical", [False, True])
+@pytest.mark.parametrize("width", [2.0, 4.0, 8.0])
+def test_columns_of_many_pixels_keep_place_height_and_width(rng, width, elliptical):
+    """Pixels are added up in blocks of 1, 2 and 5; what their size adds to the width is taken off again."""
+    truth, image = lattice(rng, count=5, spacing=6 * width, width=width, amplitude=300, background=20)
+    found = fit.refine(image[: -(int(width) + 1)], truth + rng.normal(0, 0.1 * width, truth.shape), elliptical=elliptical)
+    assert np.abs(found[["y", "x"]].to_numpy() - truth).max() < 5e-3 * width
+    assert found["amplitude"].to_numpy() == pytest.approx(300, rel=0.01)
+    assert found["background"].to_numpy() == pytest.approx(20, rel=0.05)
+    assert found["width"].to_numpy() == pytest.approx(width, rel=0.01)
+
+
+def test_adding_pixels_up_hardly_widens_the_errors(rng, monkeypatch):
+    truth, image = lattice(rng, count=12, width=3.5, amplitude=50, background=5)
+    counts = rng.poisson(image)
+    coarse = fit.refine(counts, truth)
+    monkeypatch.setattr(fit, "NARROWEST", 10.0)
+    fine = fit.refine(counts, truth)
+    assert (coarse["y_std"] / fine["y_std"]).median() == pytest.approx(1.0, abs=0.03)
+    apart = (coarse[["y", "x"]] - fine[["y", "x"]]) / fine[["y_std", "x_std"]].to_numpy()
+    assert np.std(apart.to_numpy()) < 0.4
+
+
 def test_dark_columns_are_fitted_like_bright_ones(rng):
     truth, image = lattice(rng, amplitude=-60, background=100)
     found = fit.refine(rng.poisson(image), truth + rng.normal(0, 0.5, truth.shape))
