@@ -34,6 +34,7 @@ ABOUT_OTHER_LIBRARIES = {
     "simulation/particles.py",
     "simulation/thermal.py",
     "simulation/imaging.py",
+    "simulation/multislice.py",
     "simulation/reuse.py",
     "simulation/stores.py",
 }

@@ -5,28 +5,18 @@ whole: see `reuse`. A specimen that doesn't repeat is continued across the sides
 some ångströms beyond what you want to look at.
 """
 
-from functools import partial
-
-import abtem
 import numpy as np
 from abtem.parametrizations import LobatoParametrization
 from scipy.fft import next_fast_len
 
 from atomwork.image import Micrograph
-from atomwork.simulation import reuse, thermal
+from atomwork.simulation import reuse
+from atomwork.simulation.multislice import BAND, COARSEST, METHODS, SPARE, configurations, objective_image, scan, scan_by_blocks
 from atomwork.simulation.optics import REST_ENERGY, Lens, wavelength
 from atomwork.simulation.views import View, look_at
 
-SLICE = 1.0  # Å, the slices of the multislice calculation
-BAND = 2 / 3  # share of the grid's bandwidth that abTEM keeps, against aliasing
-COARSEST = 0.1  # Å, of a calculation's grid; atoms are sharper than most apertures and detectors ask for
-SPARE = 1.02  # margin of the grids beyond the largest angle
 PROBE = Lens(energy=200e3, semiangle_cutoff=25.0)
 OBJECTIVE = Lens(energy=300e3, semiangle_cutoff=40.0, Cs=1e4, defocus=-50.0, focal_spread=30.0)
-METHODS = ("multislice", "prism")
-MEMORY = 2**23  # pixels of waves that are computed at once, of 8 bytes each
-# Measured Fourier plans take seconds for every new size and differ from run to run in the last bits.
-ABTEM = {"fftw.planning_effort": "FFTW_ESTIMATE", "diagnostics.progress_bar": False}
 
 
 def hrtem(
@@ -76,21 +66,6 @@ def hrtem(
     image = compute(specimen, simulate, sampling, hrtem_parts(lens, phonons), cache)
     settings = {"imaging": "hrtem", **vars(lens), "phonons": phonons, "temperature": temperature, "seed": seed}
     return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
-
-
-def objective_image(atoms, shape, lens):
-    """Intensity behind the objective lens over a periodic box of atoms: (H, W) array."""
-    atoms = atoms.copy()  # without the empty slices before them, which a plane wave doesn't feel
-    step = atoms.cell[2, 2] / np.ceil(atoms.cell[2, 2] / SLICE)
-    vacuum = atoms.positions[:, 2].min() // step * step
-    atoms.positions[:, 2] -= vacuum
-    atoms.cell[2, 2] -= vacuum
-    # abTEM's focal spread is a 1/e half-width; a soft aperture would be softer in a smaller box
-    ctf = abtem.CTF(**aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread, soft=False)
-    with abtem.config.set(ABTEM):
-        potential = abtem.Potential(atoms, gpts=shape[::-1], slice_thickness=slices(atoms)).build(lazy=False)
-        wave = abtem.PlaneWave(energy=lens.energy).multislice(potential, lazy=False)
-        return wave.apply_ctf(ctf).intensity().array.T
 
 
 def haadf(specimen, *, inner=70.0, outer=200.0, **settings):
@@ -152,35 +127,21 @@ def stem(
         raise ValueError(f"focal_spread={lens.focal_spread} Å is not computed in scans; average images over the defocus.")
     view = look_at(specimen, pixel_size, shape, centre, angle)
 
+    parts = stem_parts(lens)
+
+    def annular(atoms, shape, window):
+        return scan(atoms, shape, window, lens, inner, outer, method)
+
     def simulate(atoms, shape, window):
         frozen = configurations(atoms, phonons, temperature, seed)
-        return np.mean([scan(one, shape, window, lens, inner, outer, method) for one in frozen], 0)
+        return np.mean([scan_by_blocks(one, shape, window, parts["margin"], annular) for one in frozen], 0)
 
     finest = 0.25 / (lens.cutoff * SPARE)
-    image = compute(specimen, simulate, finest, stem_parts(lens), cache)
+    image = compute(specimen, simulate, finest, parts, cache)
     image = blurred(image, specimen.size, source_size)
     settings = {"imaging": "stem", **vars(lens), "inner": inner, "outer": outer, "source_size": source_size, "method": method}
     settings |= {"phonons": phonons, "temperature": temperature, "seed": seed}
     return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
-
-
-def scan(atoms, shape, window, lens, inner, outer, method):
-    """Share of the beam on an annular detector at the places ``window`` of a grid over a periodic box: array."""
-    sampling = min(COARSEST, BAND / 2 / (1e-3 * SPARE * max(outer, lens.semiangle_cutoff) / wavelength(lens.energy)))
-    gpts = [next_fast_len(int(np.ceil(length / sampling))) for length in atoms.cell.lengths()[:2]]
-    rows, columns = (np.arange(*window[k : k + 2]) * atoms.cell[axis, axis] / shape[k // 2] for k, axis in ((0, 1), (2, 0)))
-    places = np.stack([part.ravel() for part in np.meshgrid(columns, rows)], -1)
-    detector = abtem.AnnularDetector(inner=inner, outer=outer)
-    with abtem.config.set(ABTEM):
-        potential = abtem.Potential(atoms, gpts=gpts, slice_thickness=slices(atoms)).build(lazy=False)
-        if method == "multislice":
-            measure = partial(abtem.Probe(**aberrations(lens)).scan, potential, lazy=False)
-        else:
-            matrix = abtem.SMatrix(potential=potential, energy=lens.energy, semiangle_cutoff=lens.semiangle_cutoff)
-            measure = partial(matrix.build(lazy=False).reduce, ctf=abtem.CTF(**aberrations(lens)))
-        batches = np.array_split(places, np.ceil(len(places) * np.prod(gpts) / MEMORY).astype(int))
-        measured = [measure(scan=abtem.CustomScan(some), detectors=detector).array for some in batches]
-    return np.concatenate(measured).reshape(len(rows), len(columns))
 
 
 def cross_sections(symbols, *, inner=70.0, outer=200.0, energy=200e3):
@@ -206,42 +167,6 @@ def cross_sections(symbols, *, inner=70.0, outer=200.0, energy=200e3):
     return sections
 
 
-def aberrations(lens):
-    """A lens in abTEM's words; the focal spread is left to the caller."""
-    return {
-        "energy": lens.energy,
-        "semiangle_cutoff": lens.semiangle_cutoff,
-        "C10": -lens.defocus,
-        "C30": lens.Cs,
-        "C12": lens.astigmatism,
-        "phi12": np.deg2rad(lens.astigmatism_angle),
-    }
-
-
-def slices(atoms):
-    """Thickness of the slices [Å]: `SLICE`, and longer where empty ones follow, which changes nothing."""
-    depth = atoms.cell[2, 2]
-    count = int(np.ceil(depth / SLICE))
-    filled = np.bincount(np.clip(atoms.positions[:, 2] / depth * count, 0, count - 1).astype(int), minlength=count) > 0
-    starts = np.unique([0, *np.flatnonzero(filled)])
-    return tuple(np.diff([*starts, count]) * depth / count)
-
-
-def configurations(atoms, phonons, temperature, seed):
-    """Atoms at rest, or ``phonons`` times displaced at random; atoms with the same ``site`` move alike."""
-    if not phonons:
-        yield atoms
-        return
-    site = atoms.arrays.get("site", np.arange(len(atoms)))
-    width = thermal.displacements(set(atoms.symbols), temperature)
-    width = np.array([width[symbol] for symbol in atoms.symbols])[:, None]
-    for child in np.random.SeedSequence(seed).spawn(phonons):
-        frozen = atoms.copy()
-        frozen.positions += width * np.random.default_rng(child).normal(size=(site.max() + 1, 3))[site]
-        frozen.positions[:, 2] = frozen.positions[:, 2].clip(0, atoms.cell[2, 2] - 1e-3)
-        yield frozen
-
-
 def hrtem_parts(lens, phonons):
     """Settings of `reuse.Parts` but the grid [Å]: what changes is seen as far as the lens moves it."""
     return {"reach": 1.5 + lens.delocalisation, "margin": 0.0, "link": 6.0, "repeats": not phonons}
@@ -260,7 +185,9 @@ def compute(specimen, simulate, sampling, parts, cache):
         if image is not None:
             return image
     shape = tuple(next_fast_len(int(np.ceil(length / sampling))) for length in specimen.size)
-    return simulate(specimen.atoms, shape, (0, shape[0], 0, shape[1]))
+    atoms, cache = specimen.atoms, {} if cache is None else cache
+    key = ("whole", *shape, atoms.numbers.tobytes(), atoms.positions.tobytes())
+    return reuse.cached(cache, key, simulate, atoms, shape, (0, shape[0], 0, shape[1]))
 
 
 def blurred(image, size, width):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from atomwork.simulation import agreement, forward, imaging, stores, structures
+from atomwork.simulation import agreement, forward, imaging, multislice, stores, structures
 from atomwork.simulation.recipes import atomgan
 from tests.benchmarks.speed import fastest
 
@@ -29,7 +29,7 @@ def plain_hrtem(atoms, lens, **grid):
     """What a user of abTEM would write, with its defaults."""
     with abtem.config.set({"diagnostics.progress_bar": False}):
         potential = abtem.Potential(atoms, **grid)
-        ctf = abtem.CTF(**imaging.aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread)
+        ctf = abtem.CTF(**multislice.aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread)
         return abtem.PlaneWave(energy=lens.energy).multislice(potential).apply_ctf(ctf).intensity().compute().array.T
 
 
