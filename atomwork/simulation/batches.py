@@ -14,6 +14,7 @@ from atomwork.simulation.cells import Cells
 from atomwork.simulation.visibility import Visibility
 
 MARGIN = 32  # px around a crop, against the wrap-around of the Fourier transform
+COARSEST = 48.0  # px, largest distance of neighbours of which the scale is learned
 MIN_COLUMNS_FOR_SPACING = 4
 
 
@@ -25,6 +26,7 @@ class Recipe:
     ----------
     size : int, side of the square images [px]
     spacing : (2,) range of the nearest-neighbour distance, log-uniform [px]
+    coarse_share : share of images with larger distances, from that range's end up to `COARSEST` [-]
     dose : (2,) range of the peak dose, log-uniform [e⁻/px]
     width : (2,) range of a column's standard deviation over the nearest-neighbour distance [-]
     families : shares of `scenes.FAMILIES`
@@ -35,6 +37,7 @@ class Recipe:
 
     size: int = 128
     spacing: tuple = (4.0, 48.0)
+    coarse_share: float = 0.0
     dose: tuple = (1.0, 1000.0)
     width: tuple = (0.11, 0.36)
     families: dict = field(default_factory=lambda: dict(scenes.FAMILIES))
@@ -54,6 +57,7 @@ class Batch:
     weight : (B, 1, H, W) float tensor, 0 around columns on the verge of visibility, else 1
     spacing : (B,) float tensor [px]; NaN where an image shows no column
     dark : (B,) bool tensor, columns darker than their surroundings
+    dose : (B,) float tensor, expected electrons in the brightest pixel [e⁻/px]
     columns : list of B (N, 2) float arrays, the columns that count, (y, x) [px]
     optional : list of B (M, 2) float arrays, (y, x) [px], all other columns: too faint to be asked for, and yet
         a detector that finds one is not wrong
@@ -65,6 +69,7 @@ class Batch:
     weight: torch.Tensor
     spacing: torch.Tensor
     dark: torch.Tensor
+    dose: torch.Tensor
     columns: list
     optional: list
     names: list
@@ -93,7 +98,8 @@ def draw_scenes(rng, recipe, count):
     drawn, widths = [], []
     for _ in range(count):
         family = families[rng.choice(len(families), p=shares / shares.sum())]
-        spacing = log_uniform(rng, *recipe.spacing)
+        coarse = recipe.coarse_share and rng.random() < recipe.coarse_share
+        spacing = log_uniform(rng, *((recipe.spacing[1], COARSEST) if coarse else recipe.spacing))
         scene = scenes.draw(rng, canvas, spacing, family, cells=recipe.cells, cuts=recipe.cuts)
         drawn.append(scene)
         widths.append(max(spacing * log_uniform(rng, *recipe.width), forward.SPLAT_WIDTH))
@@ -232,13 +238,15 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     target, weight = draw_targets(columns, faint, spacing, widths, clean.shape[-2:], device)
     inner = slice(MARGIN, -MARGIN)
     exposed = electrons[:, inner, inner]
-    recorded = noise.degrade(exposed, rng=torch_rng, dose=exposed.amax((1, 2)), **camera)
+    peak = exposed.amax((1, 2))
+    recorded = noise.degrade(exposed, rng=torch_rng, dose=peak, **camera)
     return Batch(
         image=recorded[:, None],
         target=target[:, None, inner, inner],
         weight=weight[:, None, inner, inner],
         spacing=torch.tensor(spacing, dtype=torch.float32),
         dark=torch.from_numpy(dark),
+        dose=peak,
         columns=[inside(c, recipe.size) for c in columns],
         optional=[inside(np.concatenate(rest), recipe.size) for rest in zip(faint, hidden, strict=True)],
         names=[s.name for s in drawn],

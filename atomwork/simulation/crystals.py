@@ -156,7 +156,8 @@ def find(material):
     Parameters
     ----------
     material : str, a name of `CRYSTALS` or the path of a file ending in .cif, and maybe a zone axis ``[uvw]``
-        behind it, e.g. ``"SrTiO3 [110]"``, ``"my.cif [1 -1 0]"``; three indices, negative ones with a minus sign
+        behind it, e.g. ``"SrTiO3 [110]"``, ``"my.cif [1 -1 0]"``; three indices, negative ones with a minus sign.
+        Or a Crystal of your own
 
     Returns
     -------
@@ -166,6 +167,8 @@ def find(material):
     ------
     ValueError : an unknown name, an unreadable file or a zone axis that is none
     """
+    if isinstance(material, Crystal):
+        return material
     name, bracket = re.fullmatch(r"(.*?)\s*(\[.*\])?", str(material).strip()).groups()
     if name.lower().endswith(".cif"):
         atoms, known = read_cif(name), Path(name).stem

@@ -2,8 +2,7 @@
 
 A motif is a two-dimensional cell in Å with its columns as fractional coordinates and the atoms that
 each column holds. The columns' brightness follows Z^1.7 per atom, the rule of high-angle scattering.
-The cells are projections along the zone axis named, from the published lattice parameters; ReS2's is
-an idealised 1T″ cell (a 2 x 2 cell whose four Re atoms draw together in a diamond).
+The cells are projections along the zone axis named, from the published lattice parameters.
 """
 
 from dataclasses import dataclass
@@ -62,27 +61,24 @@ def nearest_distance(motif):
 
 THIRD, TWO_THIRDS = 1 / 3, 2 / 3
 
+# No crystal of `crystals` is among them: those are what the detector is tested on.
 TRAINING_MOTIFS = tuple(
     motif(name, plane_cell(*cell), sites)
     for name, cell, sites in [
-        ("MoS2", (3.16, 3.16, 120), [(THIRD, TWO_THIRDS, "Mo"), (TWO_THIRDS, THIRD, "S S")]),
-        ("WS2", (3.153, 3.153, 120), [(THIRD, TWO_THIRDS, "W"), (TWO_THIRDS, THIRD, "S S")]),
-        ("graphene", (2.46, 2.46, 120), [(THIRD, TWO_THIRDS, "C"), (TWO_THIRDS, THIRD, "C")]),
-        (
-            "ReS2 1T″",
-            (6.42, 6.38, 118.9),
-            [(0.05, 0.06, "Re"), (0.56, 0.05, "Re"), (-0.06, 0.44, "Re"), (0.45, 0.45, "Re")],
-        ),
-        ("SrTiO3 [001]", (3.905, 3.905, 90), [(0, 0, "Sr"), (0.5, 0.5, "Ti O"), (0.5, 0, "O"), (0, 0.5, "O")]),
-        ("Si [110]", (5.431, 3.840, 90), [(0, 0, "Si"), (0.25, 0, "Si"), (0.5, 0.5, "Si"), (0.75, 0.5, "Si")]),
-        ("SrTiO3 [110]", (2.761, 3.905, 90), [(0, 0, "Sr O"), (0, 0.5, "Ti"), (0.5, 0.5, "O O")]),
+        ("TaS2", (3.314, 3.314, 120), [(THIRD, TWO_THIRDS, "Ta"), (TWO_THIRDS, THIRD, "S S")]),
+        ("BN", (2.504, 2.504, 120), [(THIRD, TWO_THIRDS, "B"), (TWO_THIRDS, THIRD, "N")]),
+        ("SnS2", (3.65, 3.65, 120), [(0, 0, "Sn"), (THIRD, TWO_THIRDS, "S"), (TWO_THIRDS, THIRD, "S")]),
+        ("KTaO3 [001]", (3.989, 3.989, 90), [(0, 0, "K"), (0.5, 0.5, "Ta O"), (0.5, 0, "O"), (0, 0.5, "O")]),
+        ("KTaO3 [110]", (2.821, 3.989, 90), [(0, 0, "K O"), (0, 0.5, "Ta"), (0.5, 0.5, "O O")]),
+        ("Ge [110]", (5.658, 4.001, 90), [(0, 0, "Ge"), (0.25, 0, "Ge"), (0.5, 0.5, "Ge"), (0.75, 0.5, "Ge")]),
+        ("MgO [110]", (2.978, 4.212, 90), [(0, 0, "Mg"), (0.5, 0.5, "Mg"), (0, 0.5, "O"), (0.5, 0, "O")]),
         (
             "CaF2 [110]",
             (3.863, 5.463, 90),
             [(0, 0, "Ca"), (0.5, 0.5, "Ca"), (0, 0.25, "F"), (0, 0.75, "F"), (0.5, 0.25, "F"), (0.5, 0.75, "F")],
         ),
-        ("Au [100]", (2.884, 2.884, 90), [(0, 0, "Au")]),
-        ("Au [111]", (2.884 / np.sqrt(3), 2.884 / np.sqrt(3), 120), [(0, 0, "Au")]),
+        ("Ag [100]", (2.889, 2.889, 90), [(0, 0, "Ag")]),
+        ("Ag [111]", (2.889 / np.sqrt(3), 2.889 / np.sqrt(3), 120), [(0, 0, "Ag")]),
     ]
 )
 
@@ -90,17 +86,11 @@ TRAINING_MOTIFS = tuple(
 VALIDATION_MOTIFS = tuple(
     motif(name, plane_cell(*cell), sites)
     for name, cell, sites in [
-        ("MoSe2", (3.289, 3.289, 120), [(THIRD, TWO_THIRDS, "Mo"), (TWO_THIRDS, THIRD, "Se Se")]),
+        ("NbSe2", (3.44, 3.44, 120), [(THIRD, TWO_THIRDS, "Nb"), (TWO_THIRDS, THIRD, "Se Se")]),
         ("GaAs [110]", (5.653, 3.998, 90), [(0, 0, "Ga"), (0.25, 0, "As"), (0.5, 0.5, "Ga"), (0.75, 0.5, "As")]),
         ("LaAlO3 [001]", (3.79, 3.79, 90), [(0, 0, "La"), (0.5, 0.5, "Al O"), (0.5, 0, "O"), (0, 0.5, "O")]),
         ("Fe [111]", (2.341, 2.341, 120), [(0, 0, "Fe")]),
         ("Fe [110]", (4.054, 2.866, 90), [(0, 0, "Fe"), (0.5, 0.5, "Fe")]),
-        (
-            "TiO2 anatase [100]",
-            (3.785, 9.514, 90),
-            [(u, v, "Ti") for u, v in ((0, 0), (0.5, 0.25), (0.5, 0.5), (0, 0.75))]
-            + [(u, v % 1, "O") for u, w in ((0, 0), (0.5, 0.25), (0.5, 0.5), (0, 0.75)) for v in (w - 0.208, w + 0.208)],
-        ),
         (
             "YBa2Cu3O7 [100]",
             (3.885, 11.68, 90),

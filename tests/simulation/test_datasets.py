@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from atomwork.columns import peaks
-from atomwork.simulation import batches, cells, datasets, motifs, scenes
+from atomwork.simulation import batches, cells, crystals, datasets, motifs, scenes
+from atomwork.simulation.recipes import subjects
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,11 @@ def test_batch_k_is_the_same_wherever_a_run_resumes():
 def test_no_crystal_is_shared():
     names = [{m.name for m in group} for group in (motifs.TRAINING_MOTIFS, motifs.VALIDATION_MOTIFS, motifs.TEST_MOTIFS)]
     assert not names[0] & names[1] | names[0] & names[2] | names[1] & names[2]
+    compounds = [{name.split()[0] for name in group} for group in names]
+    tested = {name.split()[0] for name in crystals.CRYSTALS}
+    shown = {name.split()[0].rstrip(",") for name in subjects.VALIDATION}
+    assert not (compounds[0] | compounds[1]) & (tested | compounds[2])
+    assert not shown & (compounds[0] | tested | compounds[2])
     assert cells.INDEPENDENT[1] < datasets.TEST_INDEPENDENT[0]
     assert datasets.VALIDATION_SEED != datasets.TEST_SEED
 
