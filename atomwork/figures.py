@@ -141,6 +141,33 @@ def draw_curves(axes, metrics, pairs):
     return axes
 
 
+def draw_drift(axes, drift, pixel_size=None):
+    """Where the rows of every frame (n, H, 2) lie, and how they move within each frame, y solid and x dashed; on two Axes."""
+    scale, unit = (pixel_size, "Å") if pixel_size else (1.0, "px")
+    whole, within = axes
+    for number, path in enumerate(scale * np.asarray(drift)):
+        color, moved = plt.get_cmap("viridis")(number / len(drift)), path - path.mean(0)
+        whole.plot(path[:, 1], path[:, 0], color=color, linewidth=2)
+        whole.annotate(str(number), path[0, ::-1], xytext=(4, 4), textcoords="offset points", color=color)
+        within.plot(moved[:, 0], color=color, label=f"frame {number}")
+        within.plot(moved[:, 1], "--", color=color)
+    whole.set(xlabel=f"x [{unit}]", ylabel=f"y [{unit}]", aspect="equal", title="drift of the frames")
+    whole.margins(0.1)
+    whole.invert_yaxis()
+    within.set(xlabel="row", ylabel=f"displacement [{unit}]", title="drift within frames: y solid, x dashed")
+    within.legend(frameon=False, fontsize=7, ncols=2)
+    return axes
+
+
+def draw_quality(ax, quality):
+    """What every frame knows of positions over what the best one does, and how far it agrees with that."""
+    ax.bar(quality.index, quality["quality"], color="#4878a8", label="information on positions")
+    ax.plot(quality.index, quality["agreement"].clip(lower=0), "o", color="#d9822b", label="agreement, noise removed")
+    ax.set(yscale="log", xlabel="frame", ylabel="share of the best frame's [-]", xticks=quality.index, ylim=(None, 2))
+    ax.legend(frameon=False, loc="lower left")
+    return ax
+
+
 def panels(count, width=7.0, height=6.0):
     """A figure with ``count`` Axes side by side, laid out tightly."""
     figure, axes = plt.subplots(1, count, figsize=(width * count, height), layout="constrained", squeeze=False)

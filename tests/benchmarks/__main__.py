@@ -1,6 +1,6 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, simulation, speed
+from tests.benchmarks import accuracy, labelling, simulation, speed
 
 if __name__ == "__main__":
     for table in (
@@ -9,6 +9,8 @@ if __name__ == "__main__":
         accuracy.position_errors,
         speed.fit_speed,
         speed.detection_speed,
+        labelling.noisiest_frames,
+        labelling.series_speed,
         simulation.hrtem_speed,
         simulation.linear_model,
         simulation.throughput,

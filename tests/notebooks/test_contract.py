@@ -16,6 +16,7 @@ FULL = yaml.safe_load((FOLDER / "parameters/full.yaml").read_text(encoding="utf-
 CONTRACT = {
     "00_quickstart": {"image"},
     "01_simulate": {"material", "n_images", "imaging"},
+    "02_label_series": {"series"},
     "03_train_detector": {"max_steps", "dataset", "resume_from"},
     "04_detect": {"image", "lower_bound", "window_size", "model"},
 }

@@ -24,7 +24,7 @@ from atomwork.simulation.visibility import Visibility
 SETS = {"test": (TEST, 13), "validation": (VALIDATION, 10)}  # subjects and frames of each
 SIZE = 256  # px
 SAMPLING = 0.12  # Å, of the noise-free image that the frames are seen through; its bandwidth is below 2.4 1/Å
-SPACING = (5.0, 36.0)  # px
+SPACING = (5.0, 30.0)  # px, of the notable columns; where only some of them count it is larger
 PIXEL_SIZE = (0.03, 0.4)  # Å
 DOSE = (5.0, 500.0)  # e⁻/px in the brightest pixel
 LEVEL, BACKGROUND = (0.02, 0.6), (0.0, 0.4)  # under the image and, varying, on top of it, over its brightest place [-]

@@ -14,11 +14,11 @@ from atomwork.simulation import cuts, interfaces, particles, structures
 from atomwork.simulation.crystals import Crystal, bulk, prismatic
 from atomwork.simulation.optics import Lens
 
-REPEATING, WIDE, NARROW = 24.0, 52.0, 36.0  # Å, side of a specimen that repeats, of a thin and of a thick one that doesn't
+REPEATING, WIDE, NARROW = 24.0, 44.0, 32.0  # Å, side of a specimen that repeats, of a thin and of a thick one that doesn't
 THICK, THIN = (15.0, 30.0), (10.0, 15.0)  # Å, of bulk crystals that repeat and that don't
 FILM = 8.0  # Å of carbon
-ADF = {"inner": 55.0, "outer": 100.0, "lens": Lens(energy=200e3, semiangle_cutoff=25.0)}
-GENTLE = {"inner": 50.0, "outer": 100.0, "lens": Lens(energy=80e3, semiangle_cutoff=30.0)}  # below carbon's knock-on threshold
+ADF = {"inner": 45.0, "outer": 85.0, "lens": Lens(energy=200e3, semiangle_cutoff=25.0)}
+GENTLE = {"inner": 45.0, "outer": 85.0, "lens": Lens(energy=80e3, semiangle_cutoff=30.0)}  # below carbon's knock-on threshold
 ABF = {"inner": 11.0, "outer": 23.0, "lens": Lens(energy=200e3, semiangle_cutoff=23.0)}
 VIBRATING = {"phonons": 2}
 
