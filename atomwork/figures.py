@@ -164,7 +164,7 @@ def draw_quality(ax, quality):
     ax.bar(quality.index, quality["quality"], color="#4878a8", label="information on positions")
     ax.plot(quality.index, quality["agreement"].clip(lower=0), "o", color="#d9822b", label="agreement, noise removed")
     ax.set(yscale="log", xlabel="frame", ylabel="share of the best frame's [-]", xticks=quality.index, ylim=(None, 2))
-    ax.legend(frameon=False, loc="lower left")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
 
 

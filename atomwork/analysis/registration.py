@@ -1,8 +1,9 @@
 """One frame laid over what others show of the same place: by which lattice vector, and how each of its rows drifted.
 
 A crystal fits itself again after every lattice vector, so three steps: a shift with a steady drift that overlays the
-lattice, anyhow; the smooth path of the rows, as likely as noise and drift allow; and then, of all shifts by which the
-straightened frame fits, the one that explains it best where both see the same pixels.
+lattice, anyhow; the smooth path of the rows; and then, of all shifts by which the straightened frame fits again, the one
+that explains it better than every other on the pixels that both explain. What decides are vacancies and whatever else
+is not repeated: where a field has two or fewer, or a frame is out of focus by more than some 60 Å, it may go wrong.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from atomwork.analysis.scan import Scan
 
 SHARPEST = 0.12  # deviation of the blur that takes the noise off a template, over the lattice's period [-]
 LOOKED_AT = 200  # lattice vectors that are compared band by band
-BEND, FINE = 1.2, 0.2  # px, how far aside a band may lie there, and in what steps
+BEND, FINE = 1.2, 0.2  # px of the reduced frames, how far aside a band may lie there, and in what steps
 NOISIER, NOISE_OVER_SIGNAL = 2.0, 0.02  # variance over the usual one or over the signal's up to which a template is used [-]
 BANDS = 8  # parts of a frame that are first laid over the template each for itself
 STRETCH = 0.03  # drift within a frame, over its height, up to which the first step looks [-]

@@ -1,10 +1,14 @@
 """Series of frames of one place: drift that is known, laws of the labels, and the bar of the product."""
 
+from dataclasses import replace
+
+import hyperspy.api as hs
 import numpy as np
 import pytest
 from scipy.ndimage import fourier_shift
 
 from atomwork.analysis import alignment, labelling
+from atomwork.analysis import frames as files
 from atomwork.analysis.scan import Scan
 from atomwork.columns import matching
 from atomwork.image import Micrograph
@@ -266,6 +270,44 @@ LOOKS = np.random.default_rng(0).poisson(5, (2, 80, 80)).astype(np.float32)
 def test_what_is_no_series_is_refused(given, sentence):
     with pytest.raises(ValueError, match=sentence):
         labelling.label_series(given, progress=False)
+
+
+def test_a_series_is_read_from_a_folder_a_list_or_a_stack(tmp_path):
+    """Frame 10 comes behind frame 9, and hidden files are left out."""
+    images = np.random.default_rng(1).poisson(5, (11, 70, 80)).astype(np.float32)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, image in enumerate(images):
+        np.save(folder / f"frame_{number}.npy", image)
+    (folder / ".hidden").touch()
+    np.save(tmp_path / "stack.npy", images)
+    for source in (folder, [folder / f"frame_{k}.npy" for k in range(11)], tmp_path / "stack.npy"):
+        assert np.array_equal([frame.image for frame in files.read(source)], images)
+
+
+def test_what_holds_no_series_is_refused(tmp_path):
+    np.save(tmp_path / "one.npy", LOOKS[0])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"array of shape \(80, 80\), not a stack"):
+        files.read(tmp_path / "one.npy")
+    with pytest.raises(ValueError, match="holds no files"):
+        files.read(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError, match="does not exist; give a folder of frames, a stack or a list"):
+        files.read(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("pixel_size", [None, 0.25])
+def test_hyperspy_opens_the_aligned_frames(labelled, tmp_path, pixel_size):
+    """With its own reader: the values, and the reference frame's first pixel at the origin of the axes."""
+    aligned = replace(labelled[0], pixel_size=pixel_size)
+    for _ in range(2):
+        files.write(aligned, tmp_path / "aligned.zspy")
+    opened = hs.load(tmp_path / "aligned.zspy")
+    assert np.array_equal(opened.data, aligned.frames, equal_nan=True)
+    x, y = opened.axes_manager.signal_axes
+    assert [y.value2index(0.0), x.value2index(0.0)] == aligned.origin.tolist()
+    assert (x.scale, x.units) == ((0.25, "Å") if pixel_size else (1.0, "px"))
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned.zspy"]
 
 
 def test_scans_carry_pixels_to_places_and_back():
