@@ -35,6 +35,7 @@ ABOUT_OTHER_LIBRARIES = {
     "simulation/thermal.py",
     "simulation/imaging.py",
     "simulation/multislice.py",
+    "simulation/potential.py",
     "simulation/reuse.py",
     "simulation/stores.py",
 }

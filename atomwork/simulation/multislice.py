@@ -13,8 +13,8 @@ from scipy.fft import next_fast_len
 
 from atomwork.simulation import thermal
 from atomwork.simulation.optics import wavelength
+from atomwork.simulation.potential import SLICE, projected
 
-SLICE = 1.0  # Å, the slices of the multislice calculation
 BAND = 2 / 3  # share of the grid's bandwidth that abTEM keeps, against aliasing
 COARSEST = 0.1  # Å, of a calculation's grid; atoms are sharper than most apertures and detectors ask for
 SPARE = 1.02  # margin of the grids beyond the largest angle
@@ -36,7 +36,7 @@ def objective_image(atoms, shape, lens):
     # abTEM's focal spread is a 1/e half-width; a soft aperture would be softer in a smaller box
     ctf = abtem.CTF(**aberrations(lens), focal_spread=np.sqrt(2) * lens.focal_spread, soft=False)
     with abtem.config.set(ABTEM):
-        potential = abtem.Potential(atoms, gpts=shape[::-1], slice_thickness=slices(atoms)).build(lazy=False)
+        potential = projected(atoms, shape[::-1])
         wave = abtem.PlaneWave(energy=lens.energy).multislice(potential, lazy=False)
         return wave.apply_ctf(ctf).intensity().array.T
 
@@ -97,7 +97,7 @@ def scan(atoms, shape, window, lens, inner, outer, method):
     places = np.stack([part.ravel() for part in np.meshgrid(columns, rows)], -1)
     detector = abtem.AnnularDetector(inner=inner, outer=outer)
     with abtem.config.set(ABTEM):
-        potential = abtem.Potential(atoms, gpts=gpts, slice_thickness=slices(atoms)).build(lazy=False)
+        potential = projected(atoms, gpts)
         if method == "multislice":
             measure = partial(abtem.Probe(**aberrations(lens)).scan, potential, lazy=False)
         else:
@@ -118,15 +118,6 @@ def aberrations(lens):
         "C12": lens.astigmatism,
         "phi12": np.deg2rad(lens.astigmatism_angle),
     }
-
-
-def slices(atoms):
-    """Thickness of the slices [Å]: `SLICE`, and longer where empty ones follow, which changes nothing."""
-    depth = atoms.cell[2, 2]
-    count = int(np.ceil(depth / SLICE))
-    filled = np.bincount(np.clip(atoms.positions[:, 2] / depth * count, 0, count - 1).astype(int), minlength=count) > 0
-    starts = np.unique([0, *np.flatnonzero(filled)])
-    return tuple(np.diff([*starts, count]) * depth / count)
 
 
 def configurations(atoms, phonons, temperature, seed):

@@ -19,7 +19,8 @@ PHASES = {"MoS2": "2H", "ReS2 1T″": "1T″"}
 PIXEL_SIZES = {"high": (0.08, 0.14), "low": (0.22, 0.36)}  # Å; fields of 9 to 36 nm on 1024 px
 DOMAINS = tuple(product(PHASES, PIXEL_SIZES))
 SIZE = 256  # px
-DETECTOR = {"inner": 45.0, "outer": 180.0, "energy": 300e3}
+DETECTOR = {"inner": 45.0, "outer": 180.0}  # mrad
+ENERGY = 300e3  # eV
 SURROUNDINGS = 10.0  # Å of crystal around the view
 DOSE = (5.0, 500.0)  # e⁻/px in the brightest pixel
 POINT_DEFECTS = {"MoS2": ("V_S", "V_S2", "V_Mo", "W_Mo", "Mo_S2"), "ReS2 1T″": ("V_S", "V_Re", "Mo_Re")}
@@ -64,14 +65,14 @@ def draw(index, sequence):
     material, magnification = DOMAINS[index % len(DOMAINS)]
     specimen, view = scene(rng, material, PIXEL_SIZES[magnification])
     lens = Lens(
-        energy=DETECTOR["energy"],
+        energy=ENERGY,
         semiangle_cutoff=25.0,
         defocus=rng.normal(0, 30),
         astigmatism=abs(rng.normal(0, 15)),
         astigmatism_angle=rng.uniform(0, 180),
     )
     source = rng.uniform(0.25, 0.5)
-    sections = imaging.cross_sections(set(specimen.atoms.symbols), **DETECTOR)
+    sections = imaging.cross_sections(set(specimen.atoms.symbols), lens=lens, **DETECTOR)
     clean = forward.render(specimen, **vars(view), lens=lens, source_size=source, strength=sections).image
     dose = float(np.exp(rng.uniform(*np.log(DOSE))))
     clean = torch.from_numpy(clean)[None] + float(clean.max()) * rng.uniform(0.02, 0.3)

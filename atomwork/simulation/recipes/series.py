@@ -23,7 +23,8 @@ from atomwork.simulation.stores import Array, DataSet, pad
 from atomwork.simulation.views import View
 from atomwork.simulation.visibility import Visibility
 
-DETECTOR = {"inner": 45.0, "outer": 180.0, "energy": 300e3}
+DETECTOR = {"inner": 45.0, "outer": 180.0}  # mrad
+ENERGY = 300e3  # eV
 SURROUNDINGS = 20.0  # Å of crystal around the view
 BORDER = 4  # px drawn beyond what any frame shows
 LENGTH = 6000  # columns that the tables have room for
@@ -122,7 +123,7 @@ def dataset(n_images=8, recipe=None):
         "positions": Array((n, LENGTH, 2), "float32", "(frame, column) y, x [px]"),
         "settings": Array((n, len(SETTINGS)), "float32", "dose [e⁻/px], defocus [Å], jitter [px], readout [e⁻]"),
     }
-    parameters = {**asdict(recipe), "detector": DETECTOR, "settings": list(SETTINGS)}
+    parameters = {**asdict(recipe), "detector": DETECTOR, "energy": ENERGY, "settings": list(SETTINGS)}
     return DataSet("series", n_images, arrays, partial(draw, recipe=recipe), parameters, block=1)
 
 
@@ -160,9 +161,9 @@ def record(recipe, sequence):
     rows = wander(recipe, rng)
     specimen, view, corner = scene(recipe, rows, rng)
     doses = rng.permutation(np.geomspace(*recipe.dose, recipe.n_frames))
-    lenses = [Lens(DETECTOR["energy"], 25.0, defocus) for defocus in rng.normal(0, recipe.defocus, recipe.n_frames)]
+    lenses = [Lens(ENERGY, 25.0, defocus) for defocus in rng.normal(0, recipe.defocus, recipe.n_frames)]
     optics = {"source_size": rng.uniform(*recipe.source_size)}
-    optics["strength"] = imaging.cross_sections(set(specimen.atoms.symbols), **DETECTOR)
+    optics["strength"] = imaging.cross_sections(set(specimen.atoms.symbols), lens=lenses[0], **DETECTOR)
     images = [forward.render(specimen, **vars(view), lens=lens, **optics).image for lens in lenses]
     lit = [image + image.max() * rng.uniform(*recipe.background) for image in images]
     electrons = np.stack([image * (dose / image.max()) for image, dose in zip(lit, doses, strict=True)])
