@@ -8,6 +8,7 @@ linear scale are first brought to electrons by their own noise (`columns.countin
 import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ LARGEST_SHIFT = 0.5  # a fit that leaves its start by this share of the spacing 
 TRUSTED = 3.0  # or, where they are known, by so many standard deviations of the given positions [-]
 NARROWEST = 1.5  # px, to which a column's width is binned: less than 2 % is added to the least possible error [-]
 SHAPE_SPREAD = 0.4  # how much 1/width² is expected to vary among columns [-]
+BAND = 20_000  # columns fitted together; many more would hold gigabytes of windows
+AROUND = 4.0  # columns beyond a band that are fitted with it, over the spacing [-]
 WIDTH_RANGE = (0.3, 2.5)  # over the usual width; a fit that reaches an end is refused [-]
 
 
@@ -87,19 +90,43 @@ def refine(image, positions, *, position_std=None, spacing=None, width=None, ell
     if len(positions) == 0:
         return table(torch.empty(0, 7 if elliptical else 5), torch.empty(0, 2, 2))
     gain, offset = counting.noise_model(image)
-    electrons = torch.from_numpy(counting.rescaled(np.asarray(image), gain, offset))
+    image, usual = np.asarray(image), {"position_std": position_std, "width": width or spacing / 5, "spacing": spacing}
     with one_thread_each() as spread:
-        fit, bins = fit_all(electrons, positions, position_std, width or spacing / 5, spacing, elliptical, spread)
-        covariance, dispersion = fit.covariance()
-    result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance)
+        bands = [fit_band(image, positions, band, (gain, offset), elliptical, spread, **usual) for band in row_bands(positions)]
+    result = pd.concat(bands).sort_index()
+    result.attrs.update(spacing=spacing, gain=gain, dispersion=float(result.pop("dispersion").median()))
+    return result
+
+
+def row_bands(positions):
+    """``(from, to)`` of bands of rows [px] with some `BAND` columns each, which together hold all."""
+    count = math.ceil(len(positions) / BAND)
+    return pairwise([-np.inf, *np.quantile(positions[:, 0], np.arange(1, count) / count), np.inf])
+
+
+def fit_band(image, positions, band, noise, elliptical, spread, *, position_std, width, spacing):
+    """Fit the columns whose rows lie in a band, together with those around it; see `refine`.
+
+    Returns
+    -------
+    DataFrame : as of `refine`, with the dispersion of every column, indexed by the columns' numbers in ``positions``
+    """
+    row, (gain, offset) = positions[:, 0], noise
+    near = np.flatnonzero((row >= band[0] - AROUND * spacing) & (row < band[1] + AROUND * spacing))
+    top, bottom = np.clip(np.array(band) + np.array([-2, 2]) * AROUND * spacing, 0, len(image)).astype(int)
+    places = positions[near] - (top, 0)
+    electrons = torch.from_numpy(counting.rescaled(image[top:bottom], gain, offset))
+    fit, bins = fit_all(electrons, places, position_std, width, spacing, elliptical, spread)
+    covariance, dispersion = fit.covariance()
+    result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance).assign(dispersion=dispersion.numpy())
     result["amplitude"] *= gain
     result["background"] = result["background"] * gain - offset
-    result.attrs.update(spacing=spacing, gain=gain, dispersion=float(dispersion.median()))
     uncertain = ~(result[["y_std", "x_std"]].max(axis=1, skipna=False) < spacing / 2)
     failed = fit.bounds.reached(fit.parameters).numpy() | uncertain.to_numpy()
-    result.loc[failed, ["y", "x"]] = positions[failed]
+    result.loc[failed, ["y", "x"]] = places[failed]
     result.loc[failed, ["y_std", "x_std"]] = np.nan
-    return result
+    result["y"] += top
+    return result.set_index(near)[(row[near] >= band[0]) & (row[near] < band[1])]
 
 
 @contextmanager

@@ -110,6 +110,22 @@ def test_adding_pixels_up_hardly_widens_the_errors(rng, monkeypatch):
     assert np.std(apart.to_numpy()) < 0.4
 
 
+@pytest.mark.parametrize("width", [1.4, 3.5])
+def test_columns_fitted_band_by_band_are_those_fitted_together(rng, monkeypatch, width):
+    """In any order, with what is whole or refused in either."""
+    truth, image = lattice(rng, count=16, spacing=6.2 * width, width=width, amplitude=50, background=5)
+    counts, given = rng.poisson(image), rng.permutation(np.r_[truth, [(3.0, 3.0)]])
+    together = fit.refine(counts, given)
+    monkeypatch.setattr(fit, "BAND", 40)
+    apart = fit.refine(counts, given)
+    assert (apart["y_std"].isna() == together["y_std"].isna()).all()
+    assert (apart["y_std"] / together["y_std"]).dropna().median() == pytest.approx(1, abs=0.01)
+    moved = (apart[["y", "x"]] - together[["y", "x"]]) / together[["y_std", "x_std"]].to_numpy()
+    assert np.nanmax(np.abs(moved.to_numpy())) < 0.5
+    assert np.nanstd(moved.to_numpy()) < 0.1
+    assert apart.attrs["dispersion"] == pytest.approx(together.attrs["dispersion"], rel=0.05)
+
+
 def test_dark_columns_are_fitted_like_bright_ones(rng):
     truth, image = lattice(rng, amplitude=-60, background=100)
     found = fit.refine(rng.poisson(image), truth + rng.normal(0, 0.5, truth.shape))

@@ -9,7 +9,7 @@ from torch import nn
 ROOT_MEAN = 0.64  # (mean √|white noise − its mean over 3 x 3 px|)² over its deviation
 
 
-def standardise(image):
+def standardise(image, variance=None):
     """Input channels: the image against its surroundings near and far, and its blobs against the noise.
 
     Two channels are (image − local mean) / local standard deviation, over about 28 and 112 px, so that
@@ -20,13 +20,15 @@ def standardise(image):
     Parameters
     ----------
     image : (B, 1, H, W) float tensor; H and W multiples of 16
+    variance : float tensor, that of the frame of which the image is a tile; the image's own if None
 
     Returns
     -------
     (B, 4, H, W) float tensor; the first two channels limited to −5…10
     """
     centred = image - image.mean((2, 3), keepdim=True)
-    variance = centred.square().mean((2, 3), keepdim=True)
+    if variance is None:
+        variance = centred.square().mean((2, 3), keepdim=True)
     channels = []
     for cell in (4, 16):
         mean, square = (local_mean(v, cell) for v in (centred, centred.square()))
@@ -93,9 +95,9 @@ class ScaleUNet(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(widths[0], 4, 1), nn.PixelShuffle(2))
         self.branch = nn.Sequential(nn.Conv2d(widths[-1], 64, 1), nn.ReLU(), nn.Conv2d(64, 3, 1))
 
-    def encode(self, image):
+    def encode(self, image, variance=None):
         """Features of all levels, the bottleneck first."""
-        features, levels = self.stem(standardise(image)), []
+        features, levels = self.stem(standardise(image, variance)), []
         for level, down in enumerate(self.down):
             features = down(F.max_pool2d(features, 2) if level else features)
             levels.insert(0, features)
@@ -105,19 +107,20 @@ class ScaleUNet(nn.Module):
         """The second result of `forward` alone."""
         return self.branch(self.encode(image)[0])
 
-    def forward(self, image):
+    def forward(self, image, variance=None):
         """Confidence logits and scale.
 
         Parameters
         ----------
         image : (B, 1, H, W) float tensor; H and W multiples of ``stride``
+        variance : see `standardise`
 
         Returns
         -------
         logits : (B, 1, H, W) float tensor, of a column being centred at a pixel
         scale : (B, 3, H / stride, W / stride) float tensor: log spacing [log px], dark logit, weight logit
         """
-        features, *skips = self.encode(image)
+        features, *skips = self.encode(image, variance)
         scale = self.branch(features)
         for up, join, skip in zip(self.up, self.join, skips, strict=True):
             features = join(torch.cat([up(features), skip], 1))
