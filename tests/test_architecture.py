@@ -37,6 +37,7 @@ ABOUT_OTHER_LIBRARIES = {
     "simulation/multislice.py",
     "simulation/potential.py",
     "simulation/reuse.py",
+    "simulation/scattering.py",
     "simulation/stores.py",
 }
 

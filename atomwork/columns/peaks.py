@@ -27,8 +27,9 @@ def find(confidence_map, *, lower_bound=0.1, window_size=8, separation=None):
         raise ValueError(f"lower_bound={lower_bound} is outside 0–1; take a confidence such as 0.1.")
     if not window_size >= 1:
         raise ValueError(f"window_size={window_size} px is below 1 px; take about half the column spacing.")
-    highest = maximum_filter(confidence_map, size=2 * int(window_size // 2) + 1, mode="nearest")
-    pixels = np.argwhere((confidence_map == highest) & (confidence_map >= max(lower_bound, 1e-6)))
+    is_peak = confidence_map == maximum_filter(confidence_map, size=2 * int(window_size // 2) + 1, mode="nearest")
+    is_peak &= confidence_map >= max(lower_bound, 1e-6)
+    pixels = np.argwhere(is_peak)
     height = confidence_map[tuple(pixels.T)]
     pixels = pixels[np.argsort(-height, kind="stable")]
     positions = vertices(confidence_map, pixels)
@@ -42,13 +43,12 @@ def vertices(image, pixels):
 
     On the border the three pixels lie on one side, so that the peak may be found beyond it.
     """
-    level = np.log(np.maximum(image, 1e-9))
     result = []
     for axis, length in enumerate(image.shape):
         step = np.eye(2, dtype=int)[axis]
         middle = pixels.copy()
         middle[:, axis] = np.clip(middle[:, axis], 1, length - 2)
-        before, here, after = (level[tuple((middle + k * step).T)] for k in (-1, 0, 1))
+        before, here, after = (np.log(np.maximum(image[tuple((middle + k * step).T)], 1e-9)) for k in (-1, 0, 1))
         bend = 2 * here - before - after
         offset = (after - before) / (2 * np.maximum(bend, 1e-6))
         result.append(np.where(bend > 1e-6, middle[:, axis] + offset, pixels[:, axis]))

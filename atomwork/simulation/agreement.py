@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.ndimage import map_coordinates
 
 from atomwork.image import Micrograph
-from atomwork.simulation import forward, imaging
+from atomwork.simulation import forward, imaging, scattering
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def compare(specimen, *, inner=70.0, outer=200.0, phonons=8, lens=imaging.PROBE,
     Agreement
     """
     shared = {"lens": lens, "source_size": source_size, "pixel_size": pixel_size}
-    strength = imaging.cross_sections(specimen.atoms.symbols, inner=inner, outer=outer, lens=lens)
+    strength = scattering.cross_sections(specimen.atoms.symbols, inner=inner, outer=outer, lens=lens)
     forward.render(specimen, strength=strength, **shared)  # a first call sets up the Fourier transforms
     start = time.perf_counter()
     linear = forward.render(specimen, strength=strength, **shared)

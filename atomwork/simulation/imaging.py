@@ -6,16 +6,15 @@ some ångströms beyond what you want to look at.
 """
 
 import numpy as np
-from abtem.parametrizations import LobatoParametrization
 from scipy.fft import next_fast_len
 
 from atomwork.image import Micrograph
 from atomwork.simulation import reuse
 from atomwork.simulation.multislice import BAND, COARSEST, METHODS, SPARE, configurations, objective_image, scan, scan_by_blocks
-from atomwork.simulation.optics import REST_ENERGY, Lens, wavelength
+from atomwork.simulation.optics import Lens
+from atomwork.simulation.scattering import PROBE
 from atomwork.simulation.views import View, look_at
 
-PROBE = Lens(energy=200e3, semiangle_cutoff=25.0)
 OBJECTIVE = Lens(energy=300e3, semiangle_cutoff=40.0, Cs=1e4, defocus=-50.0, focal_spread=30.0)
 
 
@@ -142,41 +141,6 @@ def stem(
     settings = {"imaging": "stem", **vars(lens), "inner": inner, "outer": outer, "source_size": source_size, "method": method}
     settings |= {"phonons": phonons, "temperature": temperature, "seed": seed}
     return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
-
-
-def cross_sections(symbols, *, inner=70.0, outer=200.0, lens=PROBE):
-    """Elastic cross sections of single atoms for an annular detector and a focused probe.
-
-    Parameters
-    ----------
-    symbols : iterable of str, elements
-    inner, outer : float, of the detector [mrad]
-    lens : Lens, whose energy and semi-angle count
-
-    Returns
-    -------
-    dict : element -> what the detector counts of an atom that is scanned whole, over the dose [Å²]: γ² ∫ f² w dΩ with the
-        electron scattering factors f of Lobato and Van Dyck, Acta Cryst. A 70 (2014) 636, and the share w of the probe's
-        directions that an angle of scattering sends onto the detector
-    """
-    angle = np.linspace(max(inner - lens.semiangle_cutoff, 1e-3), outer + lens.semiangle_cutoff, 1000)
-    weight = (common_area(angle, lens.semiangle_cutoff, outer) - common_area(angle, lens.semiangle_cutoff, inner)) / (
-        np.pi * lens.semiangle_cutoff**2
-    )
-    gamma, angle = 1 + lens.energy / REST_ENERGY, 1e-3 * angle
-    sections = {}
-    for symbol in set(symbols):
-        factor = LobatoParametrization().scattering_factor(symbol)((angle / wavelength(lens.energy)) ** 2)
-        sections[symbol] = float(np.trapezoid((gamma * factor) ** 2 * weight * 2 * np.pi * angle, angle))
-    return sections
-
-
-def common_area(distance, radius, other):
-    """Area that two discs have in common, of two radii and an array of distances."""
-    sides = [(distance**2 + r**2 - s**2) / (2 * distance * r) for r, s in ((radius, other), (other, radius))]
-    sectors = [r**2 * np.arccos(np.clip(side, -1, 1)) for r, side in zip((radius, other), sides, strict=True)]
-    kite = ((radius + other) ** 2 - distance**2) * (distance**2 - (radius - other) ** 2)
-    return sum(sectors) - np.sqrt(np.clip(kite, 0, None)) / 2
 
 
 def hrtem_parts(lens, phonons):

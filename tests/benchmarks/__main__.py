@@ -1,6 +1,6 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, labelling, simulation, speed
+from tests.benchmarks import accuracy, labelling, large, simulation, speed
 
 if __name__ == "__main__":
     for table in (
@@ -9,6 +9,7 @@ if __name__ == "__main__":
         accuracy.position_errors,
         speed.fit_speed,
         speed.detection_speed,
+        large.large_frames,
         labelling.noisiest_frames,
         labelling.series_speed,
         simulation.hrtem_speed,

@@ -3,11 +3,9 @@
 import abtem
 import numpy as np
 import pytest
-from ase import Atoms
 
 from atomwork.columns import fit
-from atomwork.simulation import forward, imaging, multislice, point_defects, potential, structures
-from atomwork.simulation.elements import ATOMIC_NUMBER
+from atomwork.simulation import forward, imaging, multislice, point_defects, potential, scattering, structures
 from atomwork.simulation.optics import Lens
 from atomwork.simulation.views import View
 
@@ -163,7 +161,7 @@ def test_the_linear_model_is_a_dark_field_image(small_scan):
     specimen, _, _, lens = small_scan
     angles = {"inner": 70.0, "outer": 160.0}
     scanned = imaging.stem(specimen, lens=lens, pixel_size=0.2, **angles).image
-    sections = imaging.cross_sections(["C"], lens=lens, **angles)
+    sections = scattering.cross_sections(["C"], lens=lens, **angles)
     linear = forward.render(specimen, lens=lens, pixel_size=0.2, strength=sections).image
     assert np.corrcoef(scanned.ravel(), linear.ravel())[0, 1] > 0.98
     assert linear.mean() == pytest.approx(scanned.mean(), rel=0.05)
@@ -188,22 +186,6 @@ def test_band_limited_signals_are_interpolated_exactly(count, rng):
 
     places = np.concatenate([rng.uniform(0, count, 30), np.arange(4)])
     assert imaging.interpolation(count, places) @ signal(np.arange(count)) == pytest.approx(signal(places), abs=1e-4)
-
-
-@pytest.mark.parametrize(("light", "heavy"), [("S", "Mo"), ("Mo", "W")])
-def test_contrast_grows_with_a_power_of_z_between_three_halves_and_two(light, heavy):
-    # between screened and unscreened Rutherford scattering; 1.6 to 1.9 by Krivanek et al., Nature 464 (2010) 571
-    sections = imaging.cross_sections([light, heavy], inner=60.0, outer=200.0, lens=Lens(energy=80e3))
-    exponent = np.log(sections[heavy] / sections[light]) / np.log(ATOMIC_NUMBER[heavy] / ATOMIC_NUMBER[light])
-    assert 1.5 < exponent < 2.0
-
-
-@pytest.mark.parametrize("symbol", ["C", "Si"])
-def test_of_a_light_atom_scanned_whole_multislice_counts_its_cross_section(symbol):
-    atom = Atoms(symbol, [(3.0, 3.0, 1.0)], cell=(10.0, 10.0, 2.0), pbc=True)
-    scanned = multislice.scan(atom, (40, 40), (0, 40, 0, 40), imaging.PROBE, 40.0, 90.0, "multislice")
-    section = imaging.cross_sections([symbol], inner=40.0, outer=90.0)[symbol]
-    assert scanned.mean() * 100 == pytest.approx(section, rel=0.02)
 
 
 def test_polar_displacement_of_barium_titanate_shows_in_the_image():

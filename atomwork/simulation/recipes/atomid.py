@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from atomwork.simulation import cuts, formation, forward, imaging, noise, point_defects, structures
+from atomwork.simulation import cuts, formation, forward, noise, point_defects, scattering, structures
 from atomwork.simulation.optics import Lens
 from atomwork.simulation.recipes.tables import COLUMNS, DEFECTS, column_rows, defect_rows
 from atomwork.simulation.stores import Array, DataSet, pad
@@ -72,7 +72,7 @@ def draw(index, sequence):
         astigmatism_angle=rng.uniform(0, 180),
     )
     source = rng.uniform(0.25, 0.5)
-    sections = imaging.cross_sections(set(specimen.atoms.symbols), lens=lens, **DETECTOR)
+    sections = scattering.cross_sections(set(specimen.atoms.symbols), lens=lens, **DETECTOR)
     clean = forward.render(specimen, **vars(view), lens=lens, source_size=source, strength=sections).image
     dose = float(np.exp(rng.uniform(*np.log(DOSE))))
     clean = torch.from_numpy(clean)[None] + float(clean.max()) * rng.uniform(0.02, 0.3)

@@ -15,7 +15,7 @@ from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from atomwork.image import Micrograph
-from atomwork.simulation import crystals, formation, forward, imaging, noise, point_defects, structures, visibility
+from atomwork.simulation import crystals, formation, forward, noise, point_defects, scattering, structures, visibility
 from atomwork.simulation.optics import Lens
 from atomwork.simulation.recipes.tables import heaviest
 from atomwork.simulation.specimen import column_places
@@ -163,7 +163,7 @@ def record(recipe, sequence):
     doses = rng.permutation(np.geomspace(*recipe.dose, recipe.n_frames))
     lenses = [Lens(ENERGY, 25.0, defocus) for defocus in rng.normal(0, recipe.defocus, recipe.n_frames)]
     optics = {"source_size": rng.uniform(*recipe.source_size)}
-    optics["strength"] = imaging.cross_sections(set(specimen.atoms.symbols), lens=lenses[0], **DETECTOR)
+    optics["strength"] = scattering.cross_sections(set(specimen.atoms.symbols), lens=lenses[0], **DETECTOR)
     images = [forward.render(specimen, **vars(view), lens=lens, **optics).image for lens in lenses]
     lit = [image + image.max() * rng.uniform(*recipe.background) for image in images]
     electrons = np.stack([image * (dose / image.max()) for image, dose in zip(lit, doses, strict=True)])
