@@ -168,6 +168,17 @@ def draw_quality(ax, quality):
     return ax
 
 
+def draw_reliability(ax, table):
+    """Share of columns that are right against their confidence, with standard errors; see `calibration.reliability`."""
+    ax.plot([0, 1], [0, 1], color="0.7", lw=1, label="as stated")
+    ax.errorbar(table["confidence"], table["right"], table["error"], fmt="o", ms=4, color="#d9822b", label="seen")
+    ax.set(
+        xlabel="confidence [-]", ylabel="share of columns that are right [-]", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal"
+    )
+    ax.legend(frameon=False, loc="upper left")
+    return ax
+
+
 def panels(count, width=7.0, height=6.0):
     """A figure with ``count`` Axes side by side, laid out tightly."""
     figure, axes = plt.subplots(1, count, figsize=(width * count, height), layout="constrained", squeeze=False)
