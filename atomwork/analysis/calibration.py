@@ -4,7 +4,33 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
+from atomwork.analysis import detect
+from atomwork.columns import matching
+
 KNOTS = 24  # groups of equally many columns from which the steps of a calibration are read, at most
+
+
+def judged(labelled, *, model="atomid"):
+    """Every column that is found in labelled images, but those at optional places.
+
+    Parameters
+    ----------
+    labelled : iterable of (image, truth, optional, tolerance), see `matching.match`
+    model : str, see `weights.load`
+
+    Returns
+    -------
+    confidence : (N,) float array
+    right : (N,) bool array
+    """
+    confidences, rights = [], []
+    for image, truth, optional, tolerance in labelled:
+        found = detect.detect(image, model=model)
+        result = matching.match(found, truth, tolerance=tolerance, optional=optional)
+        right = np.isin(np.arange(len(found)), result.pairs[:, 0])
+        confidences.append(found["confidence"].to_numpy()[result.judged])
+        rights.append(right[result.judged])
+    return np.concatenate(confidences), np.concatenate(rights)
 
 
 def calibrate(height, right, knots=KNOTS):

@@ -35,16 +35,24 @@ class ConfidenceMap:
     magnification : (2,) float, size of the map over the size of the image, y and x [-]
     spacing : float, predicted spacing of the columns in the image [px]
     dark : bool, columns are darker than their surroundings
+    calibration : heights of the map and the share of peaks so high that are columns, or None; see `calibration.calibrate`
     """
 
     confidence: np.ndarray
     magnification: tuple
     spacing: float
     dark: bool
+    calibration: tuple | None = None
 
     def on_image(self, positions):
         """Positions (N, 2) on the map as positions on the image [px]."""
         return (positions + 0.5) / np.array(self.magnification) - 0.5
+
+    def probability(self, positions):
+        """How sure peaks (N, 2) of the map are: their heights, calibrated where the weight is."""
+        pixels = np.rint(positions).astype(int).clip(0, np.array(self.confidence.shape) - 1)
+        height = self.confidence[tuple(pixels.T)]
+        return height if self.calibration is None else np.interp(height, *self.calibration)
 
 
 @lru_cache(maxsize=4)
@@ -153,7 +161,8 @@ def confidence_map(image, *, model="atomid"):
         log_spacing = found - np.log(np.sqrt(ratio[0] * ratio[1]))
         if 1 / TOLERATED < found.exp().item() / WORKING_SPACING < TOLERATED:
             break
-    return ConfidenceMap(confidence, ratio, log_spacing.exp().item(), dark.item() > 0)
+    calibration = weights.cached(str(model))[1].get("calibration")
+    return ConfidenceMap(confidence, ratio, log_spacing.exp().item(), dark.item() > 0, calibration)
 
 
 def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True):
@@ -174,8 +183,6 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
         window_size = max(SEPARATION * confidence.spacing, SMALLEST_WINDOW / scale)
     window_size = max(window_size, 1 / scale)
     on_map = peaks.find(confidence.confidence, lower_bound=lower_bound, window_size=window_size * scale)
-    pixels = np.rint(on_map).astype(int).clip(0, np.array(confidence.confidence.shape) - 1)
-    height = confidence.confidence[tuple(pixels.T)]
     positions = confidence.on_image(on_map)
     if refine:
         error = POSITION_STD * confidence.spacing
@@ -185,7 +192,7 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
         table = pd.DataFrame(positions, columns=["y", "x"]).assign(y_std=np.nan, x_std=np.nan)
         table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
         margin = 0
-    table["confidence"] = height
+    table["confidence"] = confidence.probability(on_map)
     kept = peaks.suppress(table[["y", "x"]].to_numpy(), window_size / 2)  # two fits that ran into one column
     for axis, length in zip(("y", "x"), image.shape, strict=True):
         # flanks of columns beyond the border: fits that end there, or are refused in the map's outermost pixels
@@ -209,15 +216,16 @@ def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=T
     ----------
     image : Micrograph or (H, W) float array, intensity on a linear scale [arb.], bright or dark columns
     model : str, registered weight or path of a .safetensors file
-    lower_bound : float, smallest confidence that is kept, 0–1 (the filter lower bound)
+    lower_bound : float, smallest height of the network's map that is kept, 0–1 (the filter lower bound)
     window_size : float, side of the window that holds one column [px] (the filter window size);
         0.55 of the predicted spacing if None
     refine : bool, fit a Gaussian to every column for sub-pixel positions with error bars
 
     Returns
     -------
-    DataFrame : y, x [px], y_std, x_std [px], amplitude, background, width [px], confidence [0–1], in reading
-        order; NaN where nothing was fitted. ``attrs``: pixel_size [Å] or None, spacing [px], source, dark.
+    DataFrame : y, x [px], y_std, x_std [px], amplitude, background, width [px], confidence (the probability of
+        being a column) [0–1], in reading order; NaN where nothing was fitted. ``attrs``: pixel_size [Å] or None,
+        spacing [px], source, dark.
 
     Raises
     ------

@@ -19,6 +19,7 @@ class Match:
     n_found, n_truth : int, columns on either side (found ones at optional places left out)
     chamfer : float, mean distance of a found column to the nearest true one plus the reverse [px];
         NaN if either side is empty
+    judged : (N,) bool array, the given found columns but those at optional places
     """
 
     pairs: np.ndarray
@@ -26,6 +27,7 @@ class Match:
     n_found: int
     n_truth: int
     chamfer: float
+    judged: np.ndarray
 
     @property
     def precision(self):
@@ -84,8 +86,9 @@ def match(found, truth, *, tolerance, optional=None):
     pairs, distances = assign(found, truth, tolerance)
     spare = np.setdiff1d(np.arange(len(found)), pairs[:, 0])
     places = as_points([] if optional is None else optional)
-    judged = np.delete(found, spare[assign(found[spare], places, tolerance)[0][:, 0]], axis=0)
-    return Match(pairs, distances, len(judged), len(truth), chamfer(judged, truth))
+    judged = np.full(len(found), True)
+    judged[spare[assign(found[spare], places, tolerance)[0][:, 0]]] = False
+    return Match(pairs, distances, int(judged.sum()), len(truth), chamfer(found[judged], truth), judged)
 
 
 def assign(first, second, tolerance):

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atomwork.columns import matching, peaks
 from atomwork.models.networks.unet import ScaleUNet, pool_scale
+from atomwork.simulation.batches import NO_SPACING
 
 SEPARATION = 0.55  # smallest distance of two columns over the spacing [-]
 
@@ -28,6 +29,7 @@ class AtomIDNet(pl.LightningModule):
     spacing_weight, dark_weight : float, of the branch's losses beside the map's [-]
     map_shift : float, added to the map's logits at inference, so that the published lower bound of 0.1 is
         the best one on the validation set
+    calibration : heights of the map and the share of peaks so high that are columns, as lists, or None
 
     Notes
     -----
@@ -48,6 +50,7 @@ class AtomIDNet(pl.LightningModule):
         spacing_weight=0.2,
         dark_weight=0.05,
         map_shift=0.0,
+        calibration=None,
     ):
         super().__init__()
         self.save_hyperparameters()
@@ -59,14 +62,15 @@ class AtomIDNet(pl.LightningModule):
     @classmethod
     def from_weights(cls, tensors, settings):
         """The model of a weight file; see `weights.load`."""
-        model = cls(widths=tuple(settings["widths"]), map_shift=settings["map_shift"])
+        model = cls(widths=tuple(settings["widths"]), map_shift=settings["map_shift"], calibration=settings.get("calibration"))
         model.network.load_state_dict(tensors)
         model.average.module.load_state_dict(tensors)
         return model
 
     def to_weights(self):
         """Tensors and settings of the averaged network for `weights.save`."""
-        return self.average.module.state_dict(), {"widths": list(self.hparams.widths), "map_shift": self.hparams.map_shift}
+        settings = {name: self.hparams[name] for name in ("widths", "map_shift", "calibration")}
+        return self.average.module.state_dict(), settings
 
     def inference_network(self):
         """The averaged network with its normalisation folded into the convolutions, shifted, for inference."""
@@ -157,7 +161,7 @@ BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 def count_hits(confidence, truth, optional, spacing):
     """Hits, found and true columns of one image for each of `BOUNDS`, at the true spacing [px]."""
-    spacing = spacing if spacing == spacing else 8.0  # an empty image has none
+    spacing = spacing if spacing == spacing else NO_SPACING
     counts = []
     for bound in BOUNDS:
         found = peaks.find(confidence, lower_bound=bound, window_size=SEPARATION * spacing)

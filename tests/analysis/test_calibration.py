@@ -1,6 +1,7 @@
 """Calibration against draws whose true probabilities are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from atomwork.analysis import calibration
@@ -42,6 +43,16 @@ def test_right_probabilities_have_only_the_error_of_chance(rng):
 def test_certainty_that_is_wrong_half_the_time_is_off_by_half():
     assert calibration.expected_error(np.ones(100), np.arange(100) < 50) == pytest.approx(0.5)
     assert calibration.expected_error(np.ones(100), np.ones(100)) == 0
+
+
+def test_columns_are_judged_against_their_labels(monkeypatch):
+    """Two of three are right, and the one at an optional place is left out."""
+    table = pd.DataFrame({"y": [0.0, 10, 20, 30], "x": [0.0, 10, 20, 30], "confidence": [0.9, 0.8, 0.7, 0.2]})
+    monkeypatch.setattr(calibration.detect, "detect", lambda image, model: table)
+    labelled = (None, np.array([(0, 0), (10, 10)]), np.array([(20, 20)]), 1.0)
+    confidence, right = calibration.judged([labelled, labelled])
+    assert confidence.tolist() == [0.9, 0.8, 0.2] * 2
+    assert right.tolist() == [True, True, False] * 2
 
 
 @pytest.mark.parametrize(("values", "right", "sentence"), [

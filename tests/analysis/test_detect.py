@@ -121,9 +121,18 @@ def test_the_two_published_parameters_do_what_they_say():
     few = detect.columns(image, seen, lower_bound=0.8, refine=False)
     some, sparse = (detect.columns(image, seen, window_size=w, refine=False) for w in (None, 20))
     assert len(few) < len(some)
-    assert (few["confidence"] >= 0.8).all()
+    assert set(map(tuple, few[["y", "x"]].to_numpy())) < set(map(tuple, some[["y", "x"]].to_numpy()))
     assert neighbours.nearest_distance(sparse[["y", "x"]]).min() >= 20
     assert some["y_std"].isna().all()
+
+
+def test_confidences_are_the_calibrated_heights_of_the_map():
+    image, _ = hexagonal()
+    seen = detect.confidence_map(image)
+    heights = detect.columns(image, replace(seen, calibration=None), refine=False)["confidence"]
+    knots = [0.0, 0.5, 1.0], [0.2, 0.9, 1.0]
+    calibrated = detect.columns(image, replace(seen, calibration=knots), refine=False)["confidence"]
+    assert calibrated.to_numpy() == pytest.approx(np.interp(heights, *knots))
 
 
 def test_tiles_give_what_the_whole_image_gives(monkeypatch):

@@ -15,7 +15,7 @@ WRITES = {
     "00_quickstart": {"columns.csv", "report.html", "overlay.png", "maps.png", "histograms.png", "summary.json"},
     "01_simulate": {"dataset.zarr", "gallery.png", "specimen.png", "agreement.png", "beside_real.png", "summary.json"},
     "02_label_series": {"aligned.zspy", "labels.csv", "frames.png", "drift.png", "labels.png", "summary.json"},
-    "03_train_detector": {"detector.safetensors", "curves.png", "examples.png", "last.ckpt", "summary.json"},
+    "03_train_detector": {"detector.safetensors", "curves.png", "reliability.png", "examples.png", "last.ckpt", "summary.json"},
     "04_detect": {"columns.csv", "overlay.png", "summary.json"},
 }
 
