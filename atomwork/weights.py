@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -87,10 +86,10 @@ def load(name, data=DATA):
     return read(path)
 
 
-@lru_cache(maxsize=8)
-def cached(name):
-    """`load`, read once a process."""
-    return load(name)
+def stamp(name, data=DATA):
+    """What changes when a weight's file is written anew: time and size; None if there is none."""
+    path = Path(name) if str(name).endswith(".safetensors") else Path(data) / "weights" / f"{name}.safetensors"
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
 
 
 def save(path, tensors, settings):

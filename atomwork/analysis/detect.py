@@ -55,12 +55,16 @@ class ConfidenceMap:
         return height if self.calibration is None else np.interp(height, *self.calibration)
 
 
-@lru_cache(maxsize=4)
 def network(model):
-    """The network of a registered weight, ready for inference."""
-    tensors, settings = weights.cached(model)
-    detector = AtomIDNet.from_weights(tensors, settings)
-    return detector.inference_network()
+    """The network of a weight, ready for inference, and its calibration; read again when the file changes."""
+    return loaded(str(model), weights.stamp(model))
+
+
+@lru_cache(maxsize=4)
+def loaded(model, _stamp):
+    """See `network`."""
+    tensors, settings = weights.load(model)
+    return AtomIDNet.from_weights(tensors, settings).inference_network(), settings.get("calibration")
 
 
 def checked(image):
@@ -150,7 +154,7 @@ def confidence_map(image, *, model="atomid"):
     ------
     ValueError : the image is not two-dimensional, too small, constant or not finite
     """
-    net, source = network(str(model)), normalised(image)
+    (net, calibration), source = network(model), normalised(image)
     log_spacing, dark = first_look(net, source)
     for _ in range(3):
         magnification = float(np.clip(WORKING_SPACING / log_spacing.exp().item(), *SCALES))
@@ -161,7 +165,6 @@ def confidence_map(image, *, model="atomid"):
         log_spacing = found - np.log(np.sqrt(ratio[0] * ratio[1]))
         if 1 / TOLERATED < found.exp().item() / WORKING_SPACING < TOLERATED:
             break
-    calibration = weights.cached(str(model))[1].get("calibration")
     return ConfidenceMap(confidence, ratio, log_spacing.exp().item(), dark.item() > 0, calibration)
 
 

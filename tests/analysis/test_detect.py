@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import zoom
 from scipy.spatial import cKDTree
 
-from atomwork import micrograph
+from atomwork import micrograph, weights
 from atomwork.analysis import detect
 from atomwork.columns import matching, neighbours
 from atomwork.simulation import datasets
@@ -133,6 +133,17 @@ def test_confidences_are_the_calibrated_heights_of_the_map():
     knots = [0.0, 0.5, 1.0], [0.2, 0.9, 1.0]
     calibrated = detect.columns(image, replace(seen, calibration=knots), refine=False)["confidence"]
     assert calibrated.to_numpy() == pytest.approx(np.interp(heights, *knots))
+
+
+def test_a_weight_that_is_trained_again_is_read_again(tmp_path):
+    image, _ = hexagonal()
+    tensors, settings = weights.load("atomid")
+    counts = []
+    for shift in (0.0, -20.0):
+        weights.save(tmp_path / "own.safetensors", tensors, {**settings, "map_shift": settings["map_shift"] + shift})
+        counts.append(len(detect.detect(image, model=tmp_path / "own.safetensors", refine=False)))
+    assert counts[0] > 100
+    assert counts[1] == 0
 
 
 def test_tiles_give_what_the_whole_image_gives(monkeypatch):
