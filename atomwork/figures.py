@@ -119,7 +119,7 @@ def draw_profiles(ax, micrographs, row, labels):
         profile = micrograph.image[row]
         ax.plot(np.arange(len(profile)) * micrograph.pixel_size, profile / profile.max(), label=label)
     ax.set(xlabel="x [Å]", ylabel="intensity over the brightest")
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(labels))
     return ax
 
 
