@@ -5,17 +5,16 @@ import pandas as pd
 from scipy.optimize import isotonic_regression
 
 from atomwork.analysis import detect
-from atomwork.columns import matching
 
 KNOTS = 24  # groups of equally many columns from which the steps of a calibration are read, at most
 
 
-def judged(labelled, *, model="atomid"):
-    """Every column that is found in labelled images, but those at optional places.
+def judged(frames, *, model="atomid"):
+    """Every column that is found in labelled frames, but those at optional places.
 
     Parameters
     ----------
-    labelled : iterable of (image, truth, optional, tolerance), see `matching.match`
+    frames : iterable of LabelledFrame
     model : str, see `weights.load`
 
     Returns
@@ -24,9 +23,9 @@ def judged(labelled, *, model="atomid"):
     right : (N,) bool array
     """
     confidences, rights = [], []
-    for image, truth, optional, tolerance in labelled:
-        found = detect.detect(image, model=model)
-        result = matching.match(found, truth, tolerance=tolerance, optional=optional)
+    for frame in frames:
+        found = detect.detect(frame.image, model=model)
+        result = frame.agreement(found)
         right = np.isin(np.arange(len(found)), result.pairs[:, 0])
         confidences.append(found["confidence"].to_numpy()[result.judged])
         rights.append(right[result.judged])

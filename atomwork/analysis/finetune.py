@@ -9,9 +9,9 @@ import pandas as pd
 
 from atomwork import weights
 from atomwork.analysis import detect
-from atomwork.columns import matching, neighbours
+from atomwork.columns.labels import LabelledFrame, of_batch
 from atomwork.models.detector import AtomIDNet
-from atomwork.models.labelled import LabelledFrame, MixedImages
+from atomwork.models.labelled import MixedImages
 from atomwork.models.training import train
 from atomwork.simulation import datasets
 
@@ -89,24 +89,13 @@ def finetune(
 
 def labelled(frames, labels):
     """The frames with their labels: list of `LabelledFrame`; see `finetune`."""
-    images = [np.asarray(getattr(frame, "image", frame)) for frame in frames]
+    images = [detect.checked(getattr(frame, "image", frame)) for frame in frames]
     if hasattr(labels, "columns") and "frame" in labels.columns:
         labels = [labels[labels["frame"] == k] for k in range(len(images))]
     if not len(images) or len(images) != len(labels):
         raise ValueError(f"{len(images)} frames and {len(labels)} tables of labels; give one table for each frame.")
-    return [with_labels(image, table, f"frame {k}") for k, (image, table) in enumerate(zip(images, labels, strict=True))]
-
-
-def with_labels(image, table, name):
-    """One `LabelledFrame`."""
-    detect.checked(image)
-    points = matching.as_points(table)
-    visible = np.asarray(table["visible"], bool) if "visible" in getattr(table, "columns", ()) else np.full(len(points), True)
-    if visible.sum() < 2:
-        raise ValueError(f"{name} has {visible.sum()} labelled columns; label two at least, and all that can be seen.")
-    spacing = float(np.median(neighbours.nearest_distance(points[visible])))
-    pixels = np.rint(points[visible]).astype(int).clip(0, np.array(image.shape) - 1)
-    return LabelledFrame(image, points[visible], points[~visible], spacing, bool(image[tuple(pixels.T)].mean() < image.mean()))
+    pairs = enumerate(zip(images, labels, strict=True))
+    return [LabelledFrame.of(image, table, name=f"frame {k}") for k, (image, table) in pairs]
 
 
 def split(frames):
@@ -121,33 +110,18 @@ def split(frames):
                 f"{len(frames)} frames of {frame.image.shape[0]} × {frame.image.shape[1]} px are too little to hold some back; "
                 f"give {FEW} frames, or frames of {2 * SMALLEST} px at least."
             )
-        quarters += [quarter(frame, (y, x), half) for y in (0, half[0]) for x in (0, half[1])]
+        quarters += [frame.cut((y, x), half) for y in (0, half[0]) for x in (0, half[1])]
     return [frame for frame in quarters if len(frame.columns) > 1]
-
-
-def quarter(frame, corner, size):
-    """A part of a frame."""
-    inside = []
-    for points in (frame.columns, frame.optional):
-        moved = points - corner
-        inside.append(moved[((moved >= 0) & (moved <= size - 1)).all(1)])
-    image = frame.image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
-    return LabelledFrame(image, *inside, frame.spacing, frame.dark)
 
 
 def scores(frames, model):
     """F1 of a weight on labelled frames and on simulated validation images: dict."""
-    own = [(frame.image, frame.columns, frame.optional, frame.spacing / 4) for frame in frames]
-    simulated = [image for batch in datasets.validation_batches(4) for image in batch.labelled()]
-    return {"held back": pooled_f1(own, model), "simulated": pooled_f1(simulated, model)}
+    simulated = [frame for batch in datasets.validation_batches(4) for frame in of_batch(batch)]
+    return {"held back": pooled_f1(frames, model), "simulated": pooled_f1(simulated, model)}
 
 
-def pooled_f1(images, model):
-    """F1 of all columns of labelled images together; see `calibration.judged` for the images."""
-    counts = []
-    for image, truth, optional, tolerance in images:
-        found = detect.detect(image, model=model)
-        result = matching.match(found, truth, tolerance=tolerance, optional=optional)
-        counts.append((len(result.pairs), result.n_found, result.n_truth))
-    hits, found, true = np.sum(counts, axis=0)
+def pooled_f1(frames, model):
+    """F1 of all columns of labelled frames together."""
+    results = [frame.agreement(detect.detect(frame.image, model=model)) for frame in frames]
+    hits, found, true = (sum(counts) for counts in zip(*((len(r.pairs), r.n_found, r.n_truth) for r in results), strict=True))
     return 2 * hits / max(found + true, 1)

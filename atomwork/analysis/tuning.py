@@ -11,9 +11,7 @@ from tqdm.auto import tqdm
 
 from atomwork.analysis import baselines, detect
 from atomwork.columns import matching
-
-HIT = 0.25  # largest distance of a hit over the spacing [-]
-ALONE = 8.0  # spacing of frames whose columns have no neighbours, for the distance of a hit [px]
+from atomwork.columns.labels import HIT, NO_SPACING
 
 # grids over the column spacing s [px]; columns are some 0.15–0.3 s wide
 GRIDS = {
@@ -102,8 +100,8 @@ def tune(detector, frames, truths, *, optional=None, spacings, grid=None, rounds
     if not lengths[0] or len(set(lengths)) > 1:
         raise ValueError("{} frames, {} truths, {} optional places, {} spacings; give one of each a frame.".format(*lengths))
     known = spacings[np.isfinite(spacings)]
-    grid = default_grid(detector, float(np.median(known)) if len(known) else ALONE) if grid is None else grid
-    tolerances = HIT * np.where(np.isfinite(spacings), spacings, ALONE)
+    grid = default_grid(detector, float(np.median(known)) if len(known) else NO_SPACING) if grid is None else grid
+    tolerances = HIT * np.where(np.isfinite(spacings), spacings, NO_SPACING)
     trials = Trials(detector, list(zip(frames, truths, tolerances, optional, strict=True)))
     combinations = [own_values(detector, grid), *(dict(zip(grid, values, strict=True)) for values in product(*grid.values()))]
     for combination in tqdm(combinations, desc="grid", unit="trial", disable=not progress):

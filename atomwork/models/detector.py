@@ -12,8 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atomwork.columns import matching, peaks
+from atomwork.columns.labels import NO_SPACING
 from atomwork.models.networks.unet import ScaleUNet, pool_scale
-from atomwork.simulation.batches import NO_SPACING
 
 SEPARATION = 0.55  # smallest distance of two columns over the spacing [-]
 

@@ -1,6 +1,6 @@
 """Training images cut from a user's own labelled frames, beside simulated ones so that nothing is forgotten."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import chain
 
 import numpy as np
@@ -12,37 +12,6 @@ from atomwork.simulation.batches import Batch, draw_targets, log_uniform, seeded
 
 SPACING = (7.0, 18.0)  # px, to which crops are brought; what is finer already stays, for enlarged noise looks like columns
 OWN = 0.5  # share of the images of a batch that are cut from labelled frames [-]
-
-
-@dataclass(frozen=True)
-class LabelledFrame:
-    """A frame with its columns.
-
-    Attributes
-    ----------
-    image : (H, W) float array [arb.]
-    columns : (N, 2) float array, y, x [px]
-    optional : (M, 2) float array, columns that may be found or not, y, x [px]
-    spacing : float [px]
-    dark : bool, columns are darker than their surroundings
-    """
-
-    image: np.ndarray
-    columns: np.ndarray
-    optional: np.ndarray
-    spacing: float
-    dark: bool
-
-    def turned(self, quarters, mirrored):
-        """The frame turned by quarters and, if asked for, mirrored."""
-        image = np.rot90(self.image, quarters)
-        points = [self.columns, self.optional]
-        for step in range(quarters):
-            last = self.image.shape[1 - step % 2] - 1
-            points = [np.stack([last - p[:, 1], p[:, 0]], -1) for p in points]
-        if mirrored:
-            image, points = image[:, ::-1], [p * (1, -1) + (0, image.shape[1] - 1) for p in points]
-        return LabelledFrame(image, *points, self.spacing, self.dark)
 
 
 class MixedImages(Dataset):

@@ -46,9 +46,6 @@ class Recipe:
     cuts: bool | None = None
 
 
-NO_SPACING = 8.0  # px, in place of the spacing of an image that shows no columns
-
-
 @dataclass
 class Batch:
     """Images and their truth.
@@ -81,13 +78,6 @@ class Batch:
         """The same batch with its tensors on ``device``."""
         tensors = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if torch.is_tensor(v)}
         return Batch(**{**vars(self), **tensors})
-
-    def labelled(self):
-        """Yields of every image the (H, W) array, columns, optional places and the largest distance of a hit [px]."""
-        for image, columns, optional, spacing in zip(
-            self.image, self.columns, self.optional, self.spacing.tolist(), strict=True
-        ):
-            yield image[0].numpy(), columns, optional, (spacing if spacing == spacing else NO_SPACING) / 4
 
 
 def log_uniform(rng, low, high, size=None):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from atomwork.analysis import calibration
+from atomwork.columns.labels import LabelledFrame
 
 
 def draws(rng, truth, count=20_000):
@@ -49,8 +50,8 @@ def test_columns_are_judged_against_their_labels(monkeypatch):
     """Two of three are right, and the one at an optional place is left out."""
     table = pd.DataFrame({"y": [0.0, 10, 20, 30], "x": [0.0, 10, 20, 30], "confidence": [0.9, 0.8, 0.7, 0.2]})
     monkeypatch.setattr(calibration.detect, "detect", lambda image, model: table)
-    labelled = (None, np.array([(0, 0), (10, 10)]), np.array([(20, 20)]), 1.0)
-    confidence, right = calibration.judged([labelled, labelled])
+    frame = LabelledFrame(None, np.array([(0, 0), (10, 10)]), np.array([(20, 20)]), 4.0)
+    confidence, right = calibration.judged([frame, frame])
     assert confidence.tolist() == [0.9, 0.8, 0.2] * 2
     assert right.tolist() == [True, True, False] * 2
 

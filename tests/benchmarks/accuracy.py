@@ -1,6 +1,5 @@
 """Detection and position accuracy on the fixed test set, over fields of view and against the Cramér-Rao limit."""
 
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from atomwork.analysis import detect
 from atomwork.columns import fit, matching
+from atomwork.columns.labels import LabelledFrame, of_batch
 from atomwork.simulation import datasets, motifs, scenes, stores
 from atomwork.simulation.recipes import frames
 
@@ -17,47 +17,22 @@ SEEDS = {"test": 8_117, "validation": 6_029}
 BRIGHT = 20.0  # e⁻/px
 
 
-@dataclass(frozen=True)
-class Frame:
-    """An image with its truth.
-
-    Attributes
-    ----------
-    group : str
-    image : (H, W) float array
-    columns, optional : (N, 2), (M, 2) float array, those asked for and those that may be found, y, x [px]
-    spacing : float [px]; NaN where nothing is shown
-    dose : float, in the brightest pixel [e⁻/px]
-    """
-
-    group: str
-    image: np.ndarray
-    columns: np.ndarray
-    optional: np.ndarray
-    spacing: float
-    dose: float
-
-    @property
-    def tolerance(self):
-        """Largest distance of a hit [px]."""
-        return self.spacing / 4 if self.spacing == self.spacing else 2.0
-
-
 def drawn(per_group=60):
     """The part of the test set that is drawn with linear optics, of random cells and crystals that training lacks."""
     for group, batch in datasets.held_out_images(per_group):
-        numbers = batch.spacing.item(), batch.dose.item()
-        yield Frame(group, batch.image[0, 0].numpy(), batch.columns[0], batch.optional[0], *numbers)
+        yield from of_batch(batch, group)
 
 
 def computed(which="test", folder=STORES):
     """The part that abTEM computed, of every kind of structure, made on the first call (an hour on two cores)."""
     store = stores.write(frames.dataset(which), Path(folder) / f"frames-{which}.zarr", seed=SEEDS[which])
-    groups, dose = store.attrs["parameters"]["groups"], store.attrs["parameters"]["settings"].index("dose")
+    told = store.attrs["parameters"]
+    groups, subjects, dose = told["groups"], told["subjects"], told["settings"].index("dose")
     for k in range(store.attrs["n_images"]):
         counted, optional = (rows[~np.isnan(rows[:, 0])] for rows in (store["counted"][k], store["optional"][k]))
-        numbers = float(store["spacing"][k]), float(store["settings"][k, dose])
-        yield Frame(groups[int(store["subject"][k])], store["image"][k], counted, optional, *numbers)
+        kind, spacing, dark = int(store["subject"][k]), float(store["spacing"][k]), bool(store["dark"][k])
+        known = spacing, dark, subjects[kind], groups[kind], float(store["settings"][k, dose])
+        yield LabelledFrame(store["image"][k], counted, optional, *known)
 
 
 def score(frame):
@@ -70,7 +45,7 @@ def score(frame):
     stated : (hits, 2) float array, the errors over those stated [-]; NaN without a fit
     """
     found = detect.detect(frame.image)
-    result = matching.match(found, frame.columns, tolerance=frame.tolerance, optional=frame.optional)
+    result = frame.agreement(found)
     hits = found.iloc[result.pairs[:, 0]]
     errors = hits[["y", "x"]].to_numpy() - frame.columns[result.pairs[:, 1]]
     counts = np.array([len(result.pairs), result.n_found, result.n_truth])

@@ -1,7 +1,5 @@
 """Data sets: the same seed gives the same bytes, and nothing is shared between training, validation and test."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -105,13 +103,3 @@ def test_a_batch_without_any_column_is_a_batch():
         batch = batches.seeded_batch(np.random.SeedSequence(seed), batches.Recipe(families={"empty": 1}), 1)
         assert len(batch.columns[0]) == len(batch.optional[0]) == batch.target.sum() == 0
         assert batch.spacing.isnan().all()
-
-
-def test_labelled_images_carry_a_quarter_of_their_spacing(batch):
-    """Two pixels where an image shows no columns."""
-    batch = replace(batch, spacing=torch.tensor([8.0, 20.0, np.nan, 6.0] * 6))
-    images, columns, optional, tolerance = zip(*batch.labelled(), strict=True)
-    assert tolerance == (2.0, 5.0, 2.0, 1.5) * 6
-    assert np.array_equal(images, batch.image[:, 0])
-    assert list(columns) == batch.columns
-    assert list(optional) == batch.optional
