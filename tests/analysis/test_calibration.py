@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from atomwork.analysis import calibration
+from atomwork.columns import labels
 from atomwork.columns.labels import LabelledFrame
+from atomwork.simulation import datasets
 
 
 def draws(rng, truth, count=20_000):
@@ -54,6 +56,12 @@ def test_columns_are_judged_against_their_labels(monkeypatch):
     confidence, right = calibration.judged([frame, frame])
     assert confidence.tolist() == [0.9, 0.8, 0.2] * 2
     assert right.tolist() == [True, True, False] * 2
+
+
+def test_the_shipped_weight_says_how_sure_it_is():
+    """On validation images from which its calibration was not read."""
+    frames = [frame for batch in datasets.validation_batches(4) for frame in labels.of_batch(batch)][1::2]
+    assert calibration.expected_error(*calibration.judged(frames), bins=10) < 0.03
 
 
 @pytest.mark.parametrize(("values", "right", "sentence"), [

@@ -5,6 +5,7 @@ from tests.benchmarks import accuracy, labelling, large, simulation, speed
 if __name__ == "__main__":
     for table in (
         accuracy.held_out_groups,
+        accuracy.calibration_error,
         accuracy.fields_of_view,
         accuracy.position_errors,
         speed.fit_speed,

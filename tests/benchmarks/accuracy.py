@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from atomwork.analysis import detect
+from atomwork.analysis import calibration, detect
 from atomwork.columns import fit, matching
 from atomwork.columns.labels import LabelledFrame, of_batch
 from atomwork.simulation import datasets, motifs, scenes, stores
@@ -90,6 +90,16 @@ def thousand_frames():
     """F1 of every group of the whole fixed test set."""
     title = "Fixed test set, all of it, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing"
     return title, by_group(chain(drawn(), computed()))
+
+
+def calibration_error():
+    """Expected calibration error on the validation images from which the weight's calibration was not read."""
+    frames = [frame for batch in datasets.validation_batches(20) for frame in of_batch(batch)][1::2]
+    confidence, right = calibration.judged(frames)
+    title = (
+        f"Confidences of {len(right)} columns; expected calibration error {calibration.expected_error(confidence, right):.4f}"
+    )
+    return title, calibration.reliability(confidence, right)
 
 
 def one_structure(field_of_view, size=1024, dose=30.0, width=0.45, seed=11):
