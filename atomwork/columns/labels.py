@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from atomwork.columns import matching, neighbours
 
@@ -54,9 +55,7 @@ class LabelledFrame:
         if visible.sum() < 2:
             raise ValueError(f"{name} has {visible.sum()} labelled columns; label two at least, and all that can be seen.")
         spacing = float(np.median(neighbours.nearest_distance(points[visible])))
-        pixels = np.rint(points[visible]).astype(int).clip(0, np.array(image.shape) - 1)
-        dark = bool(image[tuple(pixels.T)].mean() < image.mean())
-        return cls(image, points[visible], points[~visible], spacing, dark, name, **known)
+        return cls(image, points[visible], points[~visible], spacing, darker(image, points, spacing), name, **known)
 
     @property
     def tolerance(self):
@@ -86,6 +85,14 @@ class LabelledFrame:
             inside.append(moved[((moved >= 0) & (moved <= np.array(size) - 1)).all(1)])
         image = self.image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
         return replace(self, image=image, columns=inside[0], optional=inside[1])
+
+
+def darker(image, points, spacing):
+    """Whether an image is darker within a third of the spacing around some points than elsewhere."""
+    elsewhere = np.full(image.shape, True)
+    elsewhere[tuple(np.rint(points).astype(int).clip(0, np.array(image.shape) - 1).T)] = False
+    near = distance_transform_edt(elsewhere) <= spacing / 3
+    return bool(image[near].mean() < image[~near].mean())
 
 
 def of_batch(batch, group=""):
