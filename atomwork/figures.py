@@ -7,6 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
+from atomwork.columns import matching
+
 SHOWN = (0.5, 99.7)  # percentiles of the grey range
 DOT, MAP_DOT = 0.35, 0.8  # diameter of a column's dot over the spacing, in overlays and in maps
 
@@ -61,6 +63,43 @@ def draw_overlay(ax, micrograph, columns):
     draw_image(ax, micrograph)
     draw_columns(ax, columns)
     ax.set_title(f"{micrograph.name}: {len(columns)} columns")
+    return ax
+
+
+def draw_agreement(ax, frame, found, name):
+    """A labelled frame with what a detector found: hits as dots, missed columns ringed, false ones crossed; F1 above.
+
+    Parameters
+    ----------
+    frame : LabelledFrame
+    found : DataFrame with columns y, x, or (N, 2) array [px]
+    name : str, of the detector
+    """
+    match, places = frame.agreement(found), matching.as_points(found)
+    hit, missed = np.zeros(len(places), bool), np.ones(len(frame.columns), bool)
+    hit[match.pairs[:, 0]], missed[match.pairs[:, 1]] = True, False
+    draw_image(ax, frame)
+    size = 0.4 * (frame.spacing if np.isfinite(frame.spacing) else 10)
+    width = ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim())) * 72 / ax.figure.dpi  # points per px
+    size = np.clip(size * width, 3, 10)
+    style = {"linestyle": "none", "markersize": size}
+    ax.plot(*places[hit].T[::-1], ".", color="#30d158", linestyle="none", markersize=0.7 * size, markeredgewidth=0)
+    ax.plot(*frame.columns[missed].T[::-1], "o", markerfacecolor="none", markeredgecolor="#ff9f0a", **style)
+    ax.plot(*places[match.judged & ~hit].T[::-1], "x", color="#ff3b30", **style)
+    ax.set_title(f"{name}: F1 {match.f1:.3f}", fontsize=10)
+    return ax
+
+
+def draw_scores(ax, table, by="group", value="f1"):
+    """A score of every detector for every group; see `comparison.pooled`."""
+    groups = list(dict.fromkeys(table[by]))
+    for number, (name, scores) in enumerate(table.groupby("detector", sort=False)):
+        style = {"marker": "osD^vP*X"[number % 8], "markersize": 8 - number % 3, "color": f"C{number}"}
+        ax.plot(scores[value], [groups.index(group) for group in scores[by]], linestyle="none", label=name, **style)
+    ax.set(yticks=range(len(groups)), yticklabels=groups, xlim=(-0.02, 1.02), xlabel=f"{value.replace('f1', 'F1')} [-]")
+    ax.invert_yaxis()
+    ax.grid(axis="y", color="0.9")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax
 
 
@@ -185,12 +224,14 @@ def panels(count, width=7.0, height=6.0):
     return figure, axes[0]
 
 
+def grid(down, across, width=3.0):
+    """A figure with rows of square Axes, (down, across)."""
+    return plt.subplots(down, across, figsize=(width * across, 1.08 * width * down), layout="constrained", squeeze=False)
+
+
 def gallery(micrographs, across=4, width=3.0):
     """A figure of images in rows of ``across``, each with its name and a scale bar."""
-    down = -(-len(micrographs) // across)
-    figure, axes = plt.subplots(
-        down, across, figsize=(width * across, 1.08 * width * down), layout="constrained", squeeze=False
-    )
+    figure, axes = grid(-(-len(micrographs) // across), across, width)
     for ax, micrograph in zip(axes.flat, micrographs, strict=False):
         draw_image(ax, micrograph)
         ax.set_title(micrograph.name, fontsize=9)

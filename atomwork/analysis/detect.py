@@ -97,9 +97,13 @@ def first_look(net, image):
     """Log spacing and dark logit from a few tiles spread over the image, all cells voting together."""
     places = (np.arange(LOOKS) + 0.5) / LOOKS
     starts = [np.unique((places * max(n - LOOK, 0)).astype(int)) for n in image.shape[-2:]]
-    tiles = [padded(image[..., y : y + LOOK, x : x + LOOK], net.stride) for y in starts[0] for x in starts[1]]
-    votes = torch.cat([net.scale(tile).flatten(2) for tile in tiles], -1)
-    return pool_scale(votes[..., None])
+    tiles = torch.cat([image[..., y : y + LOOK, x : x + LOOK] for y in starts[0] for x in starts[1]])
+    return pool_scale(together([net.scale(padded(tiles, net.stride))]))
+
+
+def together(votes):
+    """The votes (B, 3, h, w) of all tiles as those of one image, (1, 3, n, 1)."""
+    return torch.cat([tiles.transpose(0, 1).flatten(1) for tiles in votes], 1)[None, ..., None]
 
 
 def padded(image, stride):
@@ -117,12 +121,12 @@ def run(net, image):
         for left in tile_starts(width):
             tile = image[..., top : top + TILE, left : left + TILE]
             logits, scale = net(padded(tile, net.stride), variance)
-            votes.append(scale.flatten(2))
+            votes.append(scale)
             # a tile is trusted up to half the overlap from its inner borders
             y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
             kept = torch.sigmoid(logits.float()[0, 0, y0 : tile.shape[-2], x0 : tile.shape[-1]])
             confidence[top + y0 : top + tile.shape[-2], left + x0 : left + tile.shape[-1]] = kept.numpy()
-    return confidence, torch.cat(votes, -1)[..., None]
+    return confidence, together(votes)
 
 
 def tile_starts(length):

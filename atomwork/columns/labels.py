@@ -23,6 +23,7 @@ class LabelledFrame:
     dark : bool, columns are darker than their surroundings
     name, group : str
     dose : float, in the brightest pixel [e⁻/px]; NaN if unknown
+    pixel_size : float [Å]; None if unknown
     """
 
     image: np.ndarray
@@ -33,6 +34,7 @@ class LabelledFrame:
     name: str = ""
     group: str = ""
     dose: float = np.nan
+    pixel_size: float | None = None
 
     @property
     def tolerance(self):
@@ -40,8 +42,15 @@ class LabelledFrame:
         return HIT * (self.spacing if np.isfinite(self.spacing) else NO_SPACING)
 
     def agreement(self, found):
-        """`matching.Match` of found columns with those of the frame."""
-        return matching.match(found, self.columns, tolerance=self.tolerance, optional=self.optional)
+        """`matching.Match` of found columns with those of the frame.
+
+        Labels end at the centres of the outermost pixels: what is found beyond them and is no column of the frame is
+        neither right nor wrong.
+        """
+        places = matching.as_points(found)
+        beyond = ((places < 0) | (places > np.array(self.image.shape) - 1)).any(1)
+        optional = np.concatenate([self.optional, places[beyond]])
+        return matching.match(places, self.columns, tolerance=self.tolerance, optional=optional)
 
 
 def of_batch(batch, group=""):

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from atomwork.simulation import forward, noise, scenes, visibility
+from atomwork.simulation import carbon, forward, noise, scenes, visibility
 from atomwork.simulation.cells import Cells
+from atomwork.simulation.chance import log_uniform, sometimes
 from atomwork.simulation.visibility import Visibility
 
 MARGIN = 32  # px around a crop, against the wrap-around of the Fourier transform
@@ -33,6 +34,7 @@ class Recipe:
     dark_share : share of images with dark columns [-]
     cells : where unit cells come from
     cuts : force (or forbid) holes and edges in crystals; by chance if None
+    support_share : share of images on thick carbon [-]
     """
 
     size: int = 128
@@ -44,6 +46,7 @@ class Recipe:
     dark_share: float = 0.25
     cells: Cells = field(default_factory=Cells)
     cuts: bool | None = None
+    support_share: float = 0.0
 
 
 @dataclass
@@ -78,16 +81,6 @@ class Batch:
         """The same batch with its tensors on ``device``."""
         tensors = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if torch.is_tensor(v)}
         return Batch(**{**vars(self), **tensors})
-
-
-def log_uniform(rng, low, high, size=None):
-    """Draw with equal probability for every factor between ``low`` and ``high``."""
-    return np.exp(rng.uniform(np.log(low), np.log(high), size))
-
-
-def sometimes(rng, share, low, high, size):
-    """Zero for most images, and for a ``share`` of them a strength uniform in [low, high]."""
-    return np.where(rng.random(size) < share, rng.uniform(low, high, size), 0.0)
 
 
 def draw_scenes(rng, recipe, count):
@@ -128,18 +121,6 @@ def background(clean, torch_rng, rng, dark):
     waves = tensor(sometimes(rng, 0.5, 0.02, 0.4, count)) * noise.smooth_field(clean, torch_rng, int(rng.integers(2, 5)))
     stains = tensor(sometimes(rng, 0.3, 0.1, 1.5, count)) * noise.patches(clean, torch_rng, int(rng.integers(3, 9)))
     return (tensor(level) * (1 + 0.5 * waves.clamp_min(-1.8)) + stains + 0.2 * waves).clamp_min(0.003)
-
-
-def speckle_texture(torch_rng, strength, width, shape):
-    """Amorphous carbon: white noise seen through a probe of ``width`` (B,) [px], of deviation ``strength`` (B,)."""
-    result = torch.zeros((len(strength), *shape), device=width.device)
-    some = torch.nonzero(torch.as_tensor(strength) > 0)[:, 0].to(width.device)
-    if len(some):
-        white = torch.randn((len(some), *shape), generator=torch_rng, device=width.device)
-        grain = forward.convolve(white, forward.round_transfer(shape, width[some]))
-        scale = torch.as_tensor(strength, dtype=grain.dtype, device=grain.device)[some, None, None]
-        result[some] = scale * grain / grain.square().mean((1, 2), keepdim=True).sqrt()
-    return result
 
 
 def recording(rng, count):
@@ -221,15 +202,15 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     dark = (rng.random(count) < recipe.dark_share) & np.array([len(s.positions) > 0 for s in drawn])
     clean, height = render_scenes(drawn, widths, rng, torch_rng, device)
     under = background(clean, torch_rng, rng, dark)
-    speckle = np.minimum(height, 1) * sometimes(rng, 0.4, 0.01, 0.2, count)
     sign = np.where(dark, -1.0, 1.0)
-    grain = torch.as_tensor(widths * log_uniform(rng, 1, 2.5, count), dtype=torch.float32, device=device)
-    texture = speckle_texture(torch_rng, speckle, grain, clean.shape[-2:])
+    texture, unrest = carbon.under(rng, torch_rng, clean, np.minimum(height, 1), widths, recipe.support_share)
     intensity = (under + texture + noise.per_image(sign, clean) * clean).clamp_min(0.002)
     dose, camera = log_uniform(rng, *recipe.dose, count), recording(rng, count)
     scale = torch.as_tensor(dose, dtype=torch.float32, device=device) / intensity.amax((1, 2))
     electrons = intensity * scale[:, None, None]
-    positions, index, kinds = judge(electrons, drawn, scale, sign * height, widths, camera["readout"], speckle)
+    positions, index, kinds = judge(
+        electrons, drawn, scale, sign * height, widths, camera["readout"], unrest * scale[:, None, None]
+    )
     positions[:, 1] += torch.as_tensor(noise.lag_delay(camera["lag"]), dtype=torch.float32, device=device)[index]
     columns, faint, hidden = (
         split(positions, index, kinds, count, kind) for kind in (Visibility.COUNTS, Visibility.OPTIONAL, Visibility.HIDDEN)
@@ -253,20 +234,21 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     )
 
 
-def judge(electrons, drawn, scale, height, widths, readout, speckle):
+def judge(electrons, drawn, scale, height, widths, readout, unrest):
     """`visibility.judge` for scenes whose columns of brightness 1 stand ``height * scale`` electrons high."""
     index = image_indices([s.positions for s in drawn]).to(electrons.device)
+    positions = concatenate([s.positions for s in drawn]).to(electrons.device)
 
     def spread(values):
         return torch.as_tensor(values, dtype=torch.float32, device=electrons.device)[index]
 
     columns = visibility.Columns(
-        positions=concatenate([s.positions for s in drawn]).to(electrons.device),
+        positions=positions,
         image=index,
         amplitude=concatenate([s.brightness for s in drawn], 1).to(electrons.device) * spread(height) * scale[index],
         width=spread(widths),
         readout=spread(readout),
-        speckle=spread(speckle) * scale[index],
+        speckle=visibility.sample(unrest, positions, index),
     )
     return visibility.judge(electrons, columns)
 

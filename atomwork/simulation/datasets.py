@@ -4,6 +4,7 @@
 seeds and unit cells no training or validation image shares.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from atomwork.simulation.cells import Cells, random_motif
 from atomwork.simulation.motifs import TEST_MOTIFS, VALIDATION_MOTIFS
 
 # Detection brings images to about 10 px; on coarser ones only the scale has to be read.
-_SCALES = {"spacing": (4.0, 18.0), "coarse_share": 0.2}
+_SCALES = {"spacing": (4.0, 18.0), "coarse_share": 0.2, "support_share": 0.25}
 RECIPES = {
     "simulated": Recipe(**_SCALES),
     "crystals": Recipe(families={"lattice": 6, "bilayer": 2, "particle": 1, "empty": 1}, **_SCALES),
@@ -51,7 +52,7 @@ class TrainingImages(Dataset):
 
 
 VALIDATION_SEED = 1_009
-VALIDATION = Recipe(size=192, spacing=(5.0, 40.0), cells=Cells(VALIDATION_MOTIFS))
+VALIDATION = Recipe(size=192, spacing=(5.0, 40.0), cells=Cells(VALIDATION_MOTIFS), support_share=0.25)
 
 
 def validation_batches(count=10, batch_size=16, device="cpu"):
@@ -76,8 +77,13 @@ TEST_GROUPS = {
 }
 
 
-def held_out_images(per_group=60, groups=TEST_GROUPS):
-    """The fixed test set, image by image: yields (group, Batch of one)."""
+VALIDATION_GROUPS = {group: replace(recipe, cells=Cells(VALIDATION_MOTIFS)) for group, recipe in TEST_GROUPS.items()}
+HELD_OUT = {"test": (TEST_GROUPS, TEST_SEED), "validation": (VALIDATION_GROUPS, VALIDATION_SEED)}
+
+
+def held_out_images(per_group=60, which="test"):
+    """The drawn frames of the fixed test set, or those of validation in the same groups: yields (group, Batch of one)."""
+    groups, seed = HELD_OUT[which]
     for number, (group, recipe) in enumerate(groups.items()):
-        for sequence in np.random.SeedSequence(TEST_SEED, spawn_key=(number,)).spawn(per_group):
+        for sequence in np.random.SeedSequence(seed, spawn_key=(number,)).spawn(per_group):
             yield group, seeded_batch(sequence, recipe, 1)

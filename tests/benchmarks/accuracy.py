@@ -1,38 +1,16 @@
 """Detection and position accuracy on the fixed test set, over fields of view and against the Cramér-Rao limit."""
 
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from atomwork.analysis import calibration, detect
+from atomwork.analysis import calibration, detect, labelled
 from atomwork.columns import fit, matching
-from atomwork.columns.labels import LabelledFrame, of_batch
-from atomwork.simulation import datasets, motifs, scenes, stores
-from atomwork.simulation.recipes import frames
+from atomwork.columns.labels import of_batch
+from atomwork.simulation import datasets, motifs, scenes
 
-STORES = Path(__file__).parents[2] / "results"
-SEEDS = {"test": 8_117, "validation": 6_029}
 BRIGHT = 20.0  # e⁻/px
-
-
-def drawn(per_group=60):
-    """The part of the test set that is drawn with linear optics, of random cells and crystals that training lacks."""
-    for group, batch in datasets.held_out_images(per_group):
-        yield from of_batch(batch, group)
-
-
-def computed(which="test", folder=STORES):
-    """The part that abTEM computed, of every kind of structure, made on the first call (an hour on two cores)."""
-    store = stores.write(frames.dataset(which), Path(folder) / f"frames-{which}.zarr", seed=SEEDS[which])
-    told = store.attrs["parameters"]
-    groups, subjects, dose = told["groups"], told["subjects"], told["settings"].index("dose")
-    for k in range(store.attrs["n_images"]):
-        counted, optional = (rows[~np.isnan(rows[:, 0])] for rows in (store["counted"][k], store["optional"][k]))
-        kind, spacing, dark = int(store["subject"][k]), float(store["spacing"][k]), bool(store["dark"][k])
-        known = spacing, dark, subjects[kind], groups[kind], float(store["settings"][k, dose])
-        yield LabelledFrame(store["image"][k], counted, optional, *known)
 
 
 def score(frame):
@@ -83,13 +61,15 @@ def by_group(images):
 
 def held_out_groups(per_group=60):
     """F1 of every drawn group of the fixed test set and of all together."""
-    return "Fixed test set, drawn part, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing", by_group(drawn(per_group))
+    return "Fixed test set, drawn part, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing", by_group(
+        labelled.drawn(per_group)
+    )
 
 
 def thousand_frames():
     """F1 of every group of the whole fixed test set."""
     title = "Fixed test set, all of it, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing"
-    return title, by_group(chain(drawn(), computed()))
+    return title, by_group(chain(labelled.drawn(), labelled.computed()))
 
 
 def calibration_error():

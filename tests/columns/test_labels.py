@@ -17,6 +17,14 @@ def test_hits_lie_within_a_quarter_of_the_spacing(spacing, tolerance):
     assert frame.agreement([(0, 0), (40, 40)]).f1 == 1
 
 
+def test_what_is_found_beyond_the_outermost_pixels_is_neither_right_nor_wrong():
+    frame = LabelledFrame(np.zeros((40, 30)), np.array([(0.2, 10.0), (20.0, 28.9)]), spacing=8.0)
+    found = np.array([(-0.3, 10.0), (20.0, 29.3), (39.4, 15.0), (10.0, -0.4)])
+    result = frame.agreement(found)  # the first two are hits across the border, the others beyond it
+    assert (len(result.pairs), result.n_found, result.n_truth) == (2, 2, 2)
+    assert frame.agreement([*found, (39.0, 20.0), (10.0, 0.0)]).n_found == 4
+
+
 def test_batches_are_lists_of_frames():
     batch = batches.seeded_batch(np.random.SeedSequence(1), batches.Recipe(size=64), 3)
     frames = labels.of_batch(batch, "some group")

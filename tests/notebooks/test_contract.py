@@ -19,6 +19,7 @@ CONTRACT = {
     "02_label_series": {"series"},
     "03_train_detector": {"max_steps", "dataset", "resume_from"},
     "04_detect": {"image", "lower_bound", "window_size", "model"},
+    "05_compare_detectors": {"dataset", "model"},
 }
 
 

@@ -53,7 +53,8 @@ def box_sum(image, size):
 
 def box_mean(image, size=3):
     """Mean over ``size`` x ``size`` px around every pixel, of those that the image has."""
-    return box_sum(image, size) / box_sum(torch.ones_like(image[:1]), size)
+    rows, columns = (box_sum(torch.ones_like(line), size) for line in (image[:1, :1, :, :1], image[:1, :1, :1]))
+    return box_sum(image, size) / (rows * columns)
 
 
 def local_mean(image, cell, cells=7):

@@ -13,7 +13,8 @@ import torch
 from scipy.spatial import cKDTree
 
 from atomwork.simulation import contrast, formation, imaging, noise, visibility
-from atomwork.simulation.batches import log_uniform, recording
+from atomwork.simulation.batches import recording
+from atomwork.simulation.chance import log_uniform
 from atomwork.simulation.recipes.subjects import TEST, VALIDATION, Subject
 from atomwork.simulation.recipes.tables import COLUMNS, column_rows
 from atomwork.simulation.specimen import Specimen, support
