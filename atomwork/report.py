@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment
 
+from atomwork.analysis import detect
+
 _PAGE = Environment(autoescape=True).from_string(
     """<!doctype html>
 <html lang="en">
@@ -105,9 +107,19 @@ def summarise(columns, labels, distance):
         result[f"{name} columns"] = int(chosen.sum())
         if np.isfinite(distance[chosen]).any():
             result[f"median spacing of {name} columns [{unit}]"] = round(float(scale * np.nanmedian(distance[chosen])), 4)
+    if columns.attrs.get("expected_precision") is not None:
+        result["share of columns expected to be right"] = round(columns.attrs["expected_precision"], 3)
     if error.notna().any():
         result[f"median position error (1σ) [{unit}]"] = round(float(scale * error.median() / np.sqrt(2)), 4)
     return result
+
+
+def notes(columns):
+    """What a reader should know before trusting the columns of `analysis.detect.detect`, as sentences."""
+    found = [] if len(columns) else ["No column was found in this image."]
+    scaled = [] if columns.attrs.get("pixel_size") else ["The file states no pixel size; lengths are in pixels."]
+    doubt = detect.doubt(columns)
+    return found + scaled + ([doubt] if doubt else [])
 
 
 def write_summary(path, summary):

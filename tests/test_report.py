@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from atomwork import figures, report
+from atomwork.columns.labels import LabelledFrame
 from atomwork.micrograph import Micrograph
 from atomwork.simulation import structures
 
@@ -51,6 +52,27 @@ def test_dots_lie_on_the_columns(picture, columns):
     _, (ax,) = figures.panels(1)
     assert figures.draw_overlay(ax, picture, columns) is ax
     assert np.allclose(ax.collections[-1].get_offsets(), columns[["x", "y"]])
+
+
+def test_agreement_shows_hits_misses_and_false_columns():
+    truth = np.array([(20.0, 20.0), (20.0, 60.0), (60.0, 20.0)])
+    frame = LabelledFrame(np.eye(80), truth, np.array([(60.0, 60.0)]), spacing=40.0)
+    found = np.array([(21.0, 20.0), (60.0, 59.0), (40.0, 40.0), (5.0, 70.0)])  # a hit, an optional one, two false ones
+    _, (ax,) = figures.panels(1)
+    figures.draw_agreement(ax, frame, found, "mine")
+    hits, missed, false = (line.get_xydata()[:, ::-1].tolist() for line in ax.lines)
+    assert hits == [[21.0, 20.0]]
+    assert missed == truth[1:].tolist()
+    assert false == [[40.0, 40.0], [5.0, 70.0]]
+    assert ax.get_title() == "mine: F1 0.333"
+
+
+def test_every_detector_has_its_mark_in_every_group():
+    table = pd.DataFrame({"group": ["a", "a", "b", "b"], "detector": ["x", "y"] * 2, "f1": [0.1, 0.2, 0.3, 0.4]})
+    _, (ax,) = figures.panels(1)
+    figures.draw_scores(ax, table)
+    assert [line.get_xydata().tolist() for line in ax.lines] == [[[0.1, 0], [0.3, 1]], [[0.2, 0], [0.4, 1]]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_a_specimen_shows_every_column_and_defect():
@@ -118,3 +140,12 @@ def test_files_are_whole_or_absent(tmp_path, monkeypatch):
     assert not (tmp_path / "f.png").exists()
     report.write_summary(tmp_path / "s.json", {"columns": 3, "unit": "Å"})
     assert json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["unit"] == "Å"
+
+
+def test_notes_say_what_to_know_before_trusting_the_columns(columns):
+    assert report.notes(columns) == []
+    columns.attrs.update(pixel_size=None, expected_precision=0.53, source="mine")
+    scale, doubt = report.notes(columns)
+    assert "no pixel size" in scale
+    assert doubt.startswith("mine: only 53% of the 30 columns found are expected to be right")
+    assert report.notes(columns[:0])[0] == "No column was found in this image."

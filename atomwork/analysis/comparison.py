@@ -61,11 +61,8 @@ def compare(frames, detectors, *, parameters=None, progress=True):
 def attempt(detector, frame, options=None):
     """What a detector with some keyword arguments finds in a frame, how long it takes [s], and what it trips over."""
     image, start = shown(frame, detector), perf_counter()
-    try:
-        found, error = detector(image, **(options or {})), ""
-    except Exception as failure:  # a detector's failure is a result of the comparison, and stands in its table
-        found, error = np.empty((0, 2)), f"{type(failure).__name__}: {failure}"
-    return found, perf_counter() - start, error
+    found, failure = tuning.attempt(detector, image, options or {})
+    return found, perf_counter() - start, tuning.described(failure) if failure else ""
 
 
 def shown(frame, detector):

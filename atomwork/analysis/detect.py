@@ -1,5 +1,6 @@
 """Where the columns are and how sure we are: AtomID-Net at any magnification, then the sub-pixel fit."""
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,7 +23,12 @@ POSITION_STD = 0.06  # error allowed the network's own positions over the spacin
 SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every column several peaks
 FEW = 10  # columns below which the spacing is the network's guess
 MIN_SIDE = 32  # px, shortest side of an image
+DOUBTFUL = 0.8  # share of the columns expected to be right below which `detect` warns
 SAMPLE = 2**20  # pixels from which median and deviation of larger images are taken
+
+
+class Unfamiliar(UserWarning):
+    """An image of a kind that the network does not know, or that shows too little."""
 
 
 @dataclass(frozen=True)
@@ -205,8 +211,22 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
         # flanks of columns beyond the border: fits that end there, or are refused in the map's outermost pixels
         kept &= table[axis].between(margin - 0.5, length - 0.5 - margin).to_numpy()
     table = table[kept].sort_values(["y", "x"], ignore_index=True)
-    table.attrs.update(spacing=measured_spacing(table, confidence.spacing), dark=confidence.dark)
+    expected = float(table["confidence"].mean()) if confidence.calibration is not None and len(table) else None
+    known = {"spacing": measured_spacing(table, confidence.spacing), "dark": confidence.dark}
+    table.attrs.update(known, expected_precision=expected)
     return table
+
+
+def doubt(table):
+    """A sentence about columns of which too few are expected to be right, or None."""
+    expected = table.attrs.get("expected_precision")
+    if expected is None or expected >= DOUBTFUL:
+        return None
+    return (
+        f"{table.attrs.get('source', 'array')}: only {expected:.0%} of the {len(table)} columns found are expected to be right "
+        f"(usual: over {DOUBTFUL:.0%}); the image is of a kind that the network does not know, or shows too little. "
+        "Look at them over the image, and raise lower_bound to keep the sure ones."
+    )
 
 
 def measured_spacing(table, predicted):
@@ -232,11 +252,15 @@ def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=T
     -------
     DataFrame : y, x [px], y_std, x_std [px], amplitude, background, width [px], confidence (the probability of
         being a column) [0–1], in reading order; NaN where nothing was fitted. ``attrs``: pixel_size [Å] or None,
-        spacing [px], source, dark.
+        spacing [px], source, dark, expected_precision, the mean confidence (None if it isn't calibrated).
 
     Raises
     ------
     ValueError : the image is not two-dimensional, too small, constant or not finite
+
+    Warns
+    -----
+    Unfamiliar : fewer than `DOUBTFUL` of the columns are expected to be right
 
     References
     ----------
@@ -247,4 +271,6 @@ def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=T
         pixels, confidence_map(pixels, model=model), lower_bound=lower_bound, window_size=window_size, refine=refine
     )
     table.attrs.update(pixel_size=getattr(image, "pixel_size", None), source=getattr(image, "name", "array"))
+    if sentence := doubt(table):
+        warnings.warn(sentence, Unfamiliar, stacklevel=2)
     return table

@@ -1,6 +1,7 @@
 """The best that a detector can do: its parameters searched on labelled frames, so that a comparison is fair to it."""
 
 import inspect
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -176,6 +177,21 @@ def rounded(value):
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
+def attempt(detector, image, options):
+    """What a detector finds, nothing if it fails, and the exception that it failed with, or None."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", detect.Unfamiliar)  # how right it is, is what is being measured
+            return detector(image, **options), None
+    except Exception as failure:  # whatever a detector trips over is its result, and stands in the table
+        return np.empty((0, 2)), failure
+
+
+def described(failure):
+    """An exception in a table's cell."""
+    return f"{type(failure).__name__}: {failure}"
+
+
 class Trials:
     """Combinations of parameters judged on the same frames, (image, truth, tolerance, optional) each."""
 
@@ -194,12 +210,10 @@ class Trials:
             return
         counts, failures, error = np.zeros(3, int), 0, ""
         for image, truth, tolerance, optional in self.frames:
-            try:
-                found = self.detector(image, **combination)
-            except Exception as failure:  # whatever a rival trips over is its result, and stands in the table
+            found, failure = attempt(self.detector, image, combination)
+            if failure is not None:
                 self.first_error = self.first_error or failure
-                failures, error = failures + 1, error or f"{type(failure).__name__}: {failure}"
-                found = np.empty((0, 2))
+                failures, error = failures + 1, error or described(failure)
             match = matching.match(found, truth, tolerance=tolerance, optional=optional)
             counts += len(match.pairs), match.n_found, match.n_truth
         self.combinations.append(combination)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.ndimage import zoom
 from scipy.spatial import cKDTree
+from skimage import data
 
 from atomwork import micrograph, weights
 from atomwork.analysis import detect
@@ -201,3 +202,27 @@ def test_an_image_and_its_enlargement_have_the_same_columns():
     once, larger = detect.detect(image), detect.detect(zoom(image, 1.5, order=3, grid_mode=True, mode="nearest"))
     back = (larger[["y", "x"]].to_numpy() + 0.5) / 1.5 - 0.5
     assert matching.match(once, back, tolerance=3).f1 > 0.9
+
+
+def test_an_image_of_another_kind_is_doubted_aloud():
+    picture = data.camera().astype(np.float32)
+    with pytest.warns(detect.Unfamiliar, match=r"only \d+% of the \d+ columns found are expected to be right") as caught:
+        found = detect.detect(micrograph.Micrograph(picture, None, "cameraman"))
+    assert str(caught[0].message).startswith("cameraman: ")
+    assert found.attrs["expected_precision"] == pytest.approx(found["confidence"].mean())
+    assert found.attrs["expected_precision"] < detect.DOUBTFUL
+
+
+@pytest.mark.parametrize("sample", ["mos2", "perovskite_adf", "perovskite_abf"])
+def test_real_images_of_columns_are_not_doubted(sample):
+    found = detect.detect(micrograph.load(f"sample:{sample}"))  # a warning would fail the test
+    assert found.attrs["expected_precision"] > 0.85
+    assert detect.doubt(found) is None
+
+
+def test_nothing_is_expected_of_a_weight_that_is_not_calibrated():
+    image, _ = hexagonal()
+    confidence = replace(detect.confidence_map(image), calibration=None)
+    found = detect.columns(image, confidence)
+    assert found.attrs["expected_precision"] is None
+    assert detect.doubt(found) is None
