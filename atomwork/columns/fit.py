@@ -155,9 +155,8 @@ def fit_all(image, positions, position_std, width, spacing, elliptical, spread):
     """
     shift = LARGEST_SHIFT * spacing if position_std is None else TRUSTED * position_std
 
-    def fit(bins, width, widths, reach, start=None):
+    def fit(pixels, bins, width, widths, reach, start=None):
         """A fit to start from first guesses, or from parameters found before."""
-        pixels = binned(image, bins)
         places = (positions + 0.5) / bins - 0.5
         guess = first_guess(pixels.numpy(), places, width, elliptical)
         centre = torch.from_numpy(np.rint(places).astype(np.int64).clip(0, np.array(pixels.shape) - 1))
@@ -169,11 +168,13 @@ def fit_all(image, positions, position_std, width, spacing, elliptical, spread):
         return Fit(pixels, centre, guess.clone() if start is None else start, width, reach, floor, bounds, prior, spread)
 
     coarse = whole_bins(width)
-    rough = fit(coarse, width / coarse, (1 / 3, 2), math.ceil(ROUGH_REACH * width / coarse)).run(ROUGH_STEPS)
+    pixels = binned(image, coarse)
+    rough = fit(pixels, coarse, width / coarse, (1 / 3, 2), math.ceil(ROUGH_REACH * width / coarse)).run(ROUGH_STEPS)
     found = coarse * float(rough.parameters[:, gaussian.SHAPE].rsqrt().median())
     bins = whole_bins(found)
+    pixels = pixels if bins == coarse else binned(image, bins)
     start = on_pixels(rough.parameters, coarse / bins)
-    return fit(bins, found / bins, WIDTH_RANGE, math.ceil(REACH * found / bins), start).run(STEPS), bins
+    return fit(pixels, bins, found / bins, WIDTH_RANGE, math.ceil(REACH * found / bins), start).run(STEPS), bins
 
 
 def whole_bins(width):

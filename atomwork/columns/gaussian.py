@@ -2,8 +2,8 @@
 
 Parameters are (N, P) tensors: y, x [px], amplitude, background, then one element 1/width² for round
 columns or the three elements (yy, xx, yx) of the inverse covariance for elliptical ones [1/px²]. Every
-derivative is a polynomial in the distances dy, dx times the Gaussian, so the information follows from the
-moments Σ weight · Gaussian² · dyᵖ dxʳ, which two batched matrix products give for all columns at once.
+derivative is a polynomial in y and x times the Gaussian, so the information follows from the moments
+Σ weight · Gaussian² · yᵖ xʳ about the windows' middles, which one matrix product gives for all columns at once.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 AMPLITUDE, BACKGROUND, SHAPE = 2, 3, 4
-# Powers (p, r) of dy and dx that occur in the derivatives, and where their products stand among the moments.
+# Powers (p, r) of y and x that occur in the derivatives, and where their products stand among the moments.
 _POWERS = torch.tensor([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
 _PRODUCTS = _POWERS[:, None] + _POWERS
 
@@ -42,13 +42,14 @@ def pixels_inside(centre, reach, shape):
     return sides[0] * sides[1]
 
 
-def distances(parameters, centre, side):
-    """dy and dx (N, K) of the pixels ``side`` (K,) around ``centre`` (N, 2) from each column [px]."""
-    return (side - (parameters[:, :2] - centre)[..., None]).unbind(1)
+def away(parameters, centre):
+    """How far each column lies from the middle pixel of a window, (N, 2) [px]."""
+    return parameters[:, :2] - centre
 
 
-def evaluate(parameters, dy, dx):
-    """Gaussians of unit height, (N, K, K)."""
+def evaluate(parameters, offset, side):
+    """Gaussians of unit height, (N, K, K), on the pixels ``side`` (K,) from the windows' middles, columns ``offset`` (N, 2)."""
+    dy, dx = (side - offset[..., None]).unbind(1)
     if parameters.shape[1] == SHAPE + 1:  # round: a product of two profiles
         q = parameters[:, SHAPE, None]
         return torch.exp(-0.5 * q * dy**2)[:, :, None] * torch.exp(-0.5 * q * dx**2)[:, None]
@@ -71,21 +72,30 @@ def inverse(matrices):
     return torch.stack([xx, yy, -yx]) / (yy * xx - yx**2)
 
 
-def monomials(distance, highest):
-    """Powers 0 … highest of (N, K) distances, (N, highest + 1, K)."""
-    powers = [torch.ones_like(distance)]
-    for _ in range(highest):
-        powers.append(powers[-1] * distance)
-    return torch.stack(powers, 1)
+def moments(values, side, highest):
+    """Σ values · yᵖ xʳ about the windows' middles, powers up to ``highest``: (N, K, K) -> (N, highest + 1, highest + 1)."""
+    power = side[:, None] ** torch.arange(highest + 1)  # (K, highest + 1)
+    basis = (power[:, None, :, None] * power[:, None]).flatten(2).flatten(0, 1)  # (K², (highest + 1)²)
+    return (values.flatten(1) @ basis).view(-1, highest + 1, highest + 1)
 
 
-def moments(values, rows, columns):
-    """Σ values · rowsₚ · columnsᵣ over the pixels: (N, K, K), (N, p, K), (N, r, K) -> (N, p, r)."""
-    return rows @ values @ columns.mT
+def polynomials(parameters, offset):
+    """Coefficients (N, P, 6) of the derivatives by all parameters, in the powers of `_POWERS`; 0 for the background.
+
+    Parameters
+    ----------
+    parameters : (N, P) float tensor
+    offset : (N, 2) float tensor, columns from where y and x are counted [px]
+    """
+    coefficients = about_columns(parameters)
+    one, y, x, yy, yx, xx = coefficients.unbind(-1)
+    down, right = (offset[:, axis, None] for axis in (0, 1))
+    moved = one - y * down - x * right + yy * down**2 + yx * down * right + xx * right**2
+    return torch.stack([moved, y - 2 * yy * down - yx * right, x - yx * down - 2 * xx * right, yy, yx, xx], -1)
 
 
-def polynomials(parameters):
-    """Coefficients (N, P, 6) of the derivatives by all parameters, in the powers of `_POWERS`; 0 for the background."""
+def about_columns(parameters):
+    """`polynomials` with y and x counted from the columns themselves."""
     count, size = parameters.shape
     amplitude, shape = parameters[:, AMPLITUDE], parameters[:, SHAPE:]
     result = torch.zeros((count, size, len(_POWERS)))
@@ -100,45 +110,39 @@ def polynomials(parameters):
     return result
 
 
-def information(parameters, dy, dx, values, weight):
-    """Fisher information (N, P, P), float64, of columns in their windows with weights 1/variance."""
-    coefficients = polynomials(parameters)
-    rows, columns = monomials(dy, 4), monomials(dx, 4)
-    shaded = weight * values
-    squares = moments(shaded * values, rows, columns)[:, _PRODUCTS[..., 0], _PRODUCTS[..., 1]]  # (N, 6, 6)
+def information(parameters, offset, side, values, weight):
+    """Fisher information (N, P, P), float64, of columns in their windows with weights 1/variance; see `evaluate`."""
+    coefficients, shaded = polynomials(parameters, offset), weight * values
+    squares = moments(shaded * values, side, 4)[:, _PRODUCTS[..., 0], _PRODUCTS[..., 1]]  # (N, 6, 6)
     result = coefficients @ squares @ coefficients.mT
-    linear = moments(shaded, rows[:, :3], columns[:, :3])[:, _POWERS[:, 0], _POWERS[:, 1]]  # (N, 6)
+    linear = moments(shaded, side, 2)[:, _POWERS[:, 0], _POWERS[:, 1]]  # (N, 6)
     with_background = (coefficients @ linear[..., None])[..., 0]
     result[:, BACKGROUND], result[:, :, BACKGROUND] = with_background, with_background
     result[:, BACKGROUND, BACKGROUND] = weight.sum((1, 2))
     return result.double()
 
 
-def cross_information(here, there, product):
+def cross_information(here, there, side, product):
     """Information (N, P, P), float64, that pairs of columns share.
 
     Parameters
     ----------
-    here, there : tuples (parameters, dy, dx) of the one and the other column, in the window of the first
+    here, there : tuples (parameters, offset) of the one and the other column, in the window of the first
+    side : see `evaluate`
     product : (N, K, K) float tensor, both Gaussians times the weight
 
     Notes
     -----
     The second column's background does not reach into the first one's window; the first one's is left out.
     """
-    rows, columns = (
-        (monomials(here[axis], 2)[:, :, None] * monomials(there[axis], 2)[:, None]).flatten(1, 2) for axis in (1, 2)
-    )
-    both = moments(product, rows, columns).view(-1, 3, 3, 3, 3)  # powers of dy here, there, dx here, there
-    p, r = _POWERS.T
-    shared = both[:, p[:, None], p[None], r[:, None], r[None]]  # (N, 6, 6)
-    return (polynomials(here[0]) @ shared @ polynomials(there[0]).mT).double()
+    shared = moments(product, side, 4)[:, _PRODUCTS[..., 0], _PRODUCTS[..., 1]]  # (N, 6, 6)
+    return (polynomials(*here) @ shared @ polynomials(*there).mT).double()
 
 
-def gradient(parameters, dy, dx, values, weighted_residual):
+def gradient(parameters, offset, side, values, weighted_residual):
     """Derivative (N, P), float64, of the log-likelihood; residuals come divided by the variance."""
-    force = moments(weighted_residual * values, monomials(dy, 2), monomials(dx, 2))[:, _POWERS[:, 0], _POWERS[:, 1]]
-    result = (polynomials(parameters) @ force[..., None])[..., 0]
+    force = moments(weighted_residual * values, side, 2)[:, _POWERS[:, 0], _POWERS[:, 1]]
+    result = (polynomials(parameters, offset) @ force[..., None])[..., 0]
     result[:, BACKGROUND] = weighted_residual.sum((1, 2))
     return result.double()
 

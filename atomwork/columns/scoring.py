@@ -74,9 +74,9 @@ class Fit:
         crowding = sum(np.bincount(pairs[:, k], overlap, len(positions)) for k in (0, 1))
         self.pairs, self.caution = torch.from_numpy(pairs.astype(np.int64)), torch.from_numpy(1 / (1 + crowding)).float()
         self.drawn = self.reach + math.ceil(DRAWN * self.width)
-        self.side = torch.arange(-self.reach, self.reach + 1)
+        self.side = torch.arange(-self.reach, self.reach + 1.0)
         self.brush = torch.arange(-self.drawn, self.drawn + 1)
-        self.data = gaussian.Cutter(self.image, self.reach, OUTSIDE)
+        self.data = gaussian.Cutter(self.image, self.reach, OUTSIDE).cut(self.centre)
         self.dispersion = 1.0
         self.canvas = torch.zeros([n + 2 * self.drawn for n in self.image.shape])
         for rows in self.chunks(torch.arange(len(self.parameters))):
@@ -93,7 +93,7 @@ class Fit:
 
     def picture(self, rows, parameters):
         """Gaussians (n, K, K) of some columns in the windows that are drawn."""
-        values = gaussian.evaluate(parameters, *gaussian.distances(parameters, self.centre[rows], self.brush))
+        values = gaussian.evaluate(parameters, gaussian.away(parameters, self.centre[rows]), self.brush)
         return values.mul_(parameters[:, gaussian.AMPLITUDE, None, None])
 
     def paint(self, rows, change):
@@ -108,23 +108,23 @@ class Fit:
         return gaussian.Cutter(self.canvas[inner, inner], self.reach, OUTSIDE)
 
     def judge(self, total, rows):
-        """Distances, Gaussians (n, K, K), weights 1/model and residuals of some columns."""
+        """Offsets (n, 2), Gaussians (n, K, K), weights 1/model and residuals of some columns."""
         parameters, centre = self.parameters[rows], self.centre[rows]
-        dy, dx = gaussian.distances(parameters, centre, self.side)
+        offset = gaussian.away(parameters, centre)
         model = total.cut(centre) + parameters[:, gaussian.BACKGROUND, None, None]
         model = model.clamp_min_(self.floor)
-        return dy, dx, gaussian.evaluate(parameters, dy, dx), model.reciprocal(), self.data.cut(centre).sub_(model)
+        return offset, gaussian.evaluate(parameters, offset, self.side), model.reciprocal(), self.data[rows] - model
 
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
         total, prior = self.total(), self.prior.information(self.dispersion)
 
         def step(chunk):
-            dy, dx, values, weight, residual = self.judge(total, chunk)
+            offset, values, weight, residual = self.judge(total, chunk)
             parameters = self.parameters[chunk]
-            information = gaussian.information(parameters, dy, dx, values, weight) + torch.diag(prior)
+            information = gaussian.information(parameters, offset, self.side, values, weight) + torch.diag(prior)
             weighted = weight * residual
-            gradient = gaussian.gradient(parameters, dy, dx, values, weighted)
+            gradient = gaussian.gradient(parameters, offset, self.side, values, weighted)
             gradient += prior * (self.prior.mean[chunk] - parameters)
             new = self.bounds.step(parameters, self.caution[chunk, None] * solve(information, gradient), chunk)
             error = (self.dispersion / torch.diagonal(information, dim1=1, dim2=2)[:, :2]).sqrt()
@@ -160,8 +160,8 @@ class Fit:
         prior = self.prior.information(self.dispersion)
 
         def inform(rows):
-            dy, dx, values, weight, residual = self.judge(total, rows)
-            information = gaussian.information(self.parameters[rows], dy, dx, values, weight)
+            offset, values, weight, residual = self.judge(total, rows)
+            information = gaussian.information(self.parameters[rows], offset, self.side, values, weight)
             return invert(information + torch.diag(prior)), (weight * residual**2).sum((1, 2))
 
         inverse, chi2 = (torch.cat(v) for v in zip(*(result for _, result in self.work(inform, everyone)), strict=True))
@@ -177,12 +177,10 @@ class Fit:
 
         def compare(some):
             here, there = self.pairs[some].unbind(1)
-            dy, dx, values, weight, _ = self.judge(total, here)
-            far_y, far_x = gaussian.distances(self.parameters[there], self.centre[here], self.side)
-            far = gaussian.evaluate(self.parameters[there], far_y, far_x)
-            return gaussian.cross_information(
-                (self.parameters[here], dy, dx), (self.parameters[there], far_y, far_x), values * far * weight
-            )
+            offset, values, weight, _ = self.judge(total, here)
+            away = gaussian.away(self.parameters[there], self.centre[here])
+            both = weight * values * gaussian.evaluate(self.parameters[there], away, self.side)
+            return gaussian.cross_information((self.parameters[here], offset), (self.parameters[there], away), self.side, both)
 
         for some, cross in self.work(compare, torch.arange(len(self.pairs))):
             here, there = self.pairs[some].unbind(1)
