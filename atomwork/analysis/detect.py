@@ -24,7 +24,7 @@ SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every
 FEW = 10  # columns below which the spacing is the network's guess
 MIN_SIDE = 32  # px, shortest side of an image
 DOUBTFUL = 0.8  # share of the columns expected to be right below which `detect` warns
-SAMPLE = 2**20  # pixels from which median and deviation of larger images are taken
+SAMPLE = 2**18  # pixels from which median and deviation of larger images are taken
 
 
 class Unfamiliar(UserWarning):
