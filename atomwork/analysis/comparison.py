@@ -21,11 +21,11 @@ RIVALS = {
 }
 HALVES = ("even frames", "odd frames")
 COUNTS = ["hits", "found", "truth"]
-ON_MAP = {"limits": (0, 1), "min_sigma": 1.5, "max_sigma": 4.0}  # the map's columns are a quarter of its spacing wide
+ON_MAP = {"limits": (0, 1), "min_sigma": 1.2, "max_sigma": 4.0}  # the map's columns are a quarter of its spacing wide
 READOUTS = {
     "LoG": partial(baselines.log, threshold=0.1, num_sigma=4, **ON_MAP),
     "DoG": partial(baselines.dog, threshold=0.1, **ON_MAP),
-    "DoH": partial(baselines.doh, threshold=0.004, num_sigma=4, limits=(0, 1), min_sigma=3.0, max_sigma=7.0),
+    "DoH": partial(baselines.doh, threshold=0.004, num_sigma=4, limits=(0, 1), min_sigma=2.2, max_sigma=7.0),
 }  # thresholds as published for the same purpose; Lin, Yan et al., Small Science 3 (2023) 2300031
 
 

@@ -1,7 +1,5 @@
 """Detection and position accuracy on the fixed test set, over fields of view and against the Cramér-Rao limit."""
 
-from itertools import chain
-
 import numpy as np
 import pandas as pd
 
@@ -64,12 +62,6 @@ def held_out_groups(per_group=60):
     return "Fixed test set, drawn part, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing", by_group(
         labelled.drawn(per_group)
     )
-
-
-def thousand_frames():
-    """F1 of every group of the whole fixed test set."""
-    title = "Fixed test set, all of it, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing"
-    return title, by_group(chain(labelled.drawn(), labelled.computed()))
 
 
 def calibration_error():

@@ -18,7 +18,7 @@ WRITES = {
     "03_train_detector": {"detector.safetensors", "curves.png", "reliability.png", "examples.png", "last.ckpt", "summary.json"},
     "04_detect": {"columns.csv", "overlay.png", "summary.json"},
     "05_compare_detectors": {
-        *(f"{name}.csv" for name in ("scores", "groups", "timing")),
+        *(f"{name}.csv" for name in ("scores", "groups", "kinds", "timing")),
         *(f"{name}.png" for name in ("groups", "low_signal", "magnifications", "failures")),
         "summary.json",
     },
