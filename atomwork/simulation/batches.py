@@ -140,9 +140,10 @@ def recording(rng, count):
 def image_spacing(scene, width, columns, faint):
     """The spacing that sets the target's width: the mean distance of what counts to the nearest visible column.
 
-    Isolated atoms have no lattice: there the spacing is four widths, so that the target is as wide as an atom.
+    Isolated atoms have no lattice: there the spacing is four widths, so that the target is as wide as an atom. Where next
+    to nothing counts it is the scene's: of columns that can only be guessed, too, a detector must know how large they are.
     """
-    if scene.family == "empty" or len(columns) == 0:
+    if len(columns) + len(faint) == 0:
         return np.nan
     if scene.family == "isolated":
         return 4 * width
