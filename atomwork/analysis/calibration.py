@@ -24,7 +24,7 @@ def judged(frames, *, model="atomid"):
     """
     confidences, rights = [], []
     for frame in frames:
-        found = detect.detect(frame.image, model=model)
+        found = detect.locate(frame.image, model=model)
         result = frame.agreement(found)
         right = np.isin(np.arange(len(found)), result.pairs[:, 0])
         confidences.append(found["confidence"].to_numpy()[result.judged])

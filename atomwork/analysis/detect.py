@@ -236,6 +236,18 @@ def measured_spacing(table, predicted):
     return float(np.median(neighbours.nearest_distance(table[["y", "x"]])))
 
 
+def locate(image, *, model="atomid", **reading):
+    """Columns of an array as `detect` finds them, without a warning: for those who judge them anyway.
+
+    Parameters
+    ----------
+    image : (H, W) float array, intensity [arb.]
+    model : str, see `weights.load`
+    reading : see `columns`
+    """
+    return columns(image, confidence_map(image, model=model), **reading)
+
+
 def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=True):
     """Find the atomic columns of an image.
 
@@ -267,9 +279,7 @@ def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=T
     Lin, Yan et al., Small Science 3 (2023) 2300031.
     """
     pixels = getattr(image, "image", image)
-    table = columns(
-        pixels, confidence_map(pixels, model=model), lower_bound=lower_bound, window_size=window_size, refine=refine
-    )
+    table = locate(pixels, model=model, lower_bound=lower_bound, window_size=window_size, refine=refine)
     table.attrs.update(pixel_size=getattr(image, "pixel_size", None), source=getattr(image, "name", "array"))
     if sentence := doubt(table):
         warnings.warn(sentence, Unfamiliar, stacklevel=2)

@@ -30,8 +30,6 @@ class AtomIDNet(pl.LightningModule):
     map_shift : float, added to the map's logits at inference, so that the published lower bound of 0.1 is
         the best one on the validation set
     calibration : heights of the map and the share of peaks so high that are columns, as lists, or None
-    averaging : float, weight of the past in the exponential average of the weights, per step [-]
-    frozen_statistics : bool, batch normalisation keeps the statistics that it has
 
     Notes
     -----
@@ -53,21 +51,19 @@ class AtomIDNet(pl.LightningModule):
         dark_weight=0.05,
         map_shift=0.0,
         calibration=None,
-        averaging=0.998,
-        frozen_statistics=False,
     ):
         super().__init__()
         self.save_hyperparameters()
         self.network = ScaleUNet(widths)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
         self.average.requires_grad_(False)
         self.scores = []
 
     @classmethod
-    def from_weights(cls, tensors, settings, **training):
-        """The model of a weight file, see `weights.load`, to go on with under settings of ``training``."""
-        read = {"map_shift": settings["map_shift"], "calibration": settings.get("calibration")}
-        model = cls(widths=tuple(settings["widths"]), **read, **training)
+    def from_weights(cls, tensors, settings):
+        """The model of a weight file; see `weights.load`."""
+        known = {"map_shift": settings["map_shift"], "calibration": settings.get("calibration")}
+        model = cls(widths=tuple(settings["widths"]), **known)
         model.network.load_state_dict(tensors)
         model.average.module.load_state_dict(tensors)
         return model
@@ -84,15 +80,6 @@ class AtomIDNet(pl.LightningModule):
         with torch.no_grad():
             net.head[0].bias += self.hparams.map_shift
         return net.to(memory_format=torch.channels_last)
-
-    def train(self, mode=True):
-        """As in torch, but that batch normalisation may keep its statistics."""
-        super().train(mode)
-        if self.hparams.frozen_statistics:
-            for layer in self.network.modules():
-                if isinstance(layer, nn.BatchNorm2d):
-                    layer.eval()
-        return self
 
     def configure_optimizers(self):
         """AdamW on a one-cycle schedule."""

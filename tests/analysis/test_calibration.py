@@ -51,8 +51,8 @@ def test_certainty_that_is_wrong_half_the_time_is_off_by_half():
 def test_columns_are_judged_against_their_labels(monkeypatch):
     """Two of three are right, and the one at an optional place is left out."""
     table = pd.DataFrame({"y": [0.0, 10, 20, 30], "x": [0.0, 10, 20, 30], "confidence": [0.9, 0.8, 0.7, 0.2]})
-    monkeypatch.setattr(calibration.detect, "detect", lambda image, model: table)
-    frame = LabelledFrame(None, np.array([(0, 0), (10, 10)]), np.array([(20, 20)]), 4.0)
+    monkeypatch.setattr(calibration.detect, "locate", lambda image, model: table)
+    frame = LabelledFrame(np.zeros((40, 40)), np.array([(0, 0), (10, 10)]), np.array([(20, 20)]), 4.0)
     confidence, right = calibration.judged([frame, frame])
     assert confidence.tolist() == [0.9, 0.8, 0.2] * 2
     assert right.tolist() == [True, True, False] * 2

@@ -20,7 +20,7 @@ def score(frame):
     errors : (hits, 2) float array along y and x, over the spacing [-]
     stated : (hits, 2) float array, the errors over those stated [-]; NaN without a fit
     """
-    found = detect.detect(frame.image)
+    found = detect.locate(frame.image)
     result = frame.agreement(found)
     hits = found.iloc[result.pairs[:, 0]]
     errors = hits[["y", "x"]].to_numpy() - frame.columns[result.pairs[:, 1]]
