@@ -6,8 +6,6 @@ linear scale are first brought to electrons by their own noise (`columns.countin
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -92,8 +90,7 @@ def refine(image, positions, *, position_std=None, spacing=None, width=None, ell
         return table(torch.empty(0, 7 if elliptical else 5), torch.empty(0, 2, 2))
     gain, offset = counting.noise_model(image)
     image, usual = np.asarray(image), {"position_std": position_std, "width": width or spacing / 5, "spacing": spacing}
-    with one_thread_each() as spread:
-        bands = [fit_band(image, positions, band, (gain, offset), elliptical, spread, **usual) for band in row_bands(positions)]
+    bands = [fit_band(image, positions, band, (gain, offset), elliptical, **usual) for band in row_bands(positions)]
     result = pd.concat(bands).sort_index()
     result.attrs.update(spacing=spacing, gain=gain, dispersion=float(result.pop("dispersion").median()))
     return result
@@ -105,7 +102,7 @@ def row_bands(positions):
     return pairwise([-np.inf, *np.quantile(positions[:, 0], np.arange(1, count) / count), np.inf])
 
 
-def fit_band(image, positions, band, noise, elliptical, spread, *, position_std, width, spacing):
+def fit_band(image, positions, band, noise, elliptical, *, position_std, width, spacing):
     """Fit the columns whose rows lie in a band, together with those around it; see `refine`.
 
     Returns
@@ -117,7 +114,7 @@ def fit_band(image, positions, band, noise, elliptical, spread, *, position_std,
     top, bottom = np.clip(np.array(band) + np.array([-2, 2]) * AROUND * spacing, 0, len(image)).astype(int)
     places = positions[near] - (top, 0)
     electrons = torch.from_numpy(counting.rescaled(image[top:bottom], gain, offset))
-    fit, bins = fit_all(electrons, places, position_std, width, spacing, elliptical, spread)
+    fit, bins = fit_all(electrons, places, position_std, width, spacing, elliptical)
     covariance, dispersion = fit.covariance()
     result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance).assign(dispersion=dispersion.numpy())
     result["amplitude"] *= gain
@@ -130,22 +127,7 @@ def fit_band(image, positions, band, noise, elliptical, spread, *, position_std,
     return result.set_index(near)[(row[near] >= band[0]) & (row[near] < band[1])]
 
 
-@contextmanager
-def one_thread_each():
-    """A ``map`` that spreads its work over as many threads as torch has; torch itself keeps to one in each.
-
-    The pieces are so small that torch's own threads would only wait for each other.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool.map
-    finally:
-        torch.set_num_threads(threads)
-
-
-def fit_all(image, positions, position_std, width, spacing, elliptical, spread):
+def fit_all(image, positions, position_std, width, spacing, elliptical):
     """Fit roughly in windows of the guessed width, then to the end in windows of the width found.
 
     Returns
@@ -165,7 +147,7 @@ def fit_all(image, positions, position_std, width, spacing, elliptical, spread):
         bounds = gaussian.Bounds.around(guess, widths=[w * width for w in widths], **limits)
         error = None if position_std is None else position_std / bins
         prior = expected(guess, error, None if start is None else width)
-        return Fit(pixels, centre, guess.clone() if start is None else start, width, reach, floor, bounds, prior, spread)
+        return Fit(pixels, centre, guess.clone() if start is None else start, width, reach, floor, bounds, prior)
 
     coarse = whole_bins(width)
     pixels = binned(image, coarse)

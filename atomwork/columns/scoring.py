@@ -5,7 +5,6 @@ background that belongs to the window. All columns take a step together; those t
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +53,6 @@ class Fit:
     floor : float, least model intensity; it bounds the weights
     bounds : gaussian.Bounds
     prior : Prior
-    spread : callable, ``map`` or one that works in several threads
     """
 
     image: torch.Tensor
@@ -65,7 +63,6 @@ class Fit:
     floor: float
     bounds: gaussian.Bounds
     prior: Prior
-    spread: Callable
 
     def __post_init__(self):
         positions = self.parameters[:, :2].numpy()
@@ -88,8 +85,7 @@ class Fit:
 
     def work(self, function, rows):
         """Chunks of ``rows`` and what ``function``, which changes nothing, makes of each."""
-        chunks = self.chunks(rows)
-        return list(zip(chunks, self.spread(function, chunks), strict=True))
+        return [(chunk, function(chunk)) for chunk in self.chunks(rows)]
 
     def picture(self, rows, parameters):
         """Gaussians (n, K, K) of some columns in the windows that are drawn."""
