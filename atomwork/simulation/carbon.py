@@ -14,7 +14,6 @@ from atomwork.simulation.chance import log_uniform, sometimes
 
 FILM, GRAIN = (0.01, 0.2), (1.0, 2.5)  # speckle of a film over the height of a column, and its width over a column's [-]
 UNREST, SLOPE = (0.1, 4.0), (1.0, 2.0)  # deviation of a support over that height, and power of its amplitudes' fall [-]
-
 WIDER = 2.0  # how much wider the surroundings are than the column that is compared with them [-]
 SEEN = 1 / 2 - 1 / (1 + WIDER**2)  # height of a column of unit height in that comparison [-]
 NEARBY = 3.0  # widths of a column over which the unrest around it is averaged [-]

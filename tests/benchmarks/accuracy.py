@@ -59,9 +59,8 @@ def by_group(images):
 
 def held_out_groups(per_group=60):
     """F1 of every drawn group of the fixed test set and of all together."""
-    return "Fixed test set, drawn part, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing", by_group(
-        labelled.drawn(per_group)
-    )
+    title = "Fixed test set, drawn part, peak dose 5–500 e⁻/px, tolerance a quarter of the spacing"
+    return title, by_group(labelled.drawn(per_group))
 
 
 def calibration_error():
