@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atomwork.columns import matching, peaks
 from atomwork.columns.labels import NO_SPACING
+from atomwork.models.muon import Muon
 from atomwork.models.networks.unet import ScaleUNet, pool_scale
 
 SEPARATION = 0.55  # smallest distance of two columns over the spacing [-]
@@ -24,7 +25,8 @@ class AtomIDNet(pl.LightningModule):
     Parameters
     ----------
     widths : sequence of int, channels per level of the U-Net
-    learning_rate : float, of AdamW at its highest
+    learning_rate : float, of the hidden convolutions (by Muon) at its highest
+    other_rate : float, of all other parameters (by AdamW) at its highest
     max_steps : int, length of the one-cycle schedule [steps]
     spacing_weight, dark_weight : float, of the branch's losses beside the map's [-]
     map_shift : float, added to the map's logits at inference, so that the published lower bound of 0.1 is
@@ -45,7 +47,8 @@ class AtomIDNet(pl.LightningModule):
     def __init__(
         self,
         widths=(24, 48, 96, 128),
-        learning_rate=3e-3,
+        learning_rate=0.02,
+        other_rate=3e-3,
         max_steps=10_000,
         spacing_weight=0.2,
         dark_weight=0.05,
@@ -82,10 +85,13 @@ class AtomIDNet(pl.LightningModule):
         return net.to(memory_format=torch.channels_last)
 
     def configure_optimizers(self):
-        """AdamW on a one-cycle schedule."""
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.hparams.learning_rate, weight_decay=1e-4)
+        """Muon for the hidden convolutions, AdamW for the rest, on a one-cycle schedule."""
+        hidden = self.network.hidden_weights()
+        others = [p for p in self.network.parameters() if all(p is not h for h in hidden)]
+        rates = [self.hparams.learning_rate, self.hparams.other_rate]
+        groups = [{"params": hidden, "momentum": 0.95, "weight_decay": 0.01}, {"params": others, "weight_decay": 1e-4}]
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.hparams.learning_rate, total_steps=self.hparams.max_steps, pct_start=0.1
+            optimizer := Muon(groups), rates, total_steps=self.hparams.max_steps, pct_start=0.1, cycle_momentum=False
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -104,7 +110,7 @@ class AtomIDNet(pl.LightningModule):
         shown = ~batch.spacing.isnan()
         cross = F.binary_cross_entropy_with_logits(logits, batch.target, reduction="none")
         least = -torch.special.xlogy(batch.target, batch.target) - torch.special.xlogy(1 - batch.target, 1 - batch.target)
-        zero = logits.sum() * 0
+        zero = scale.sum() * 0  # reaches the branch, as several processes ask of every batch
         return {
             "map": ((cross - least) * batch.weight).mean(),
             "spacing": F.smooth_l1_loss(log_spacing[shown], batch.spacing[shown].log(), beta=0.1) if shown.any() else zero,
@@ -128,7 +134,7 @@ class AtomIDNet(pl.LightningModule):
     def validation_step(self, batch, _):
         """Losses and the F1 of the peaks within a quarter of the spacing, at several lower bounds."""
         losses = self.losses(self.average, batch)
-        self.log_dict({f"val_{k}": v for k, v in losses.items()}, batch_size=len(batch.image))
+        self.log_dict({f"val_{k}": v for k, v in losses.items()}, batch_size=len(batch.image), sync_dist=True)
         maps = torch.sigmoid(self(batch.image)[0])[:, 0].float().cpu().numpy()
         for confidence, truth, optional, spacing in zip(
             maps, batch.columns, batch.optional, batch.spacing.tolist(), strict=True
@@ -137,10 +143,11 @@ class AtomIDNet(pl.LightningModule):
 
     def on_validation_epoch_end(self):
         """Log the pooled F1 of all validation images for each lower bound, and the best of them."""
-        hits = torch.tensor(self.scores, dtype=torch.float32).sum(0)  # (bounds, 3)
+        counts = torch.tensor(self.scores, dtype=torch.float32).sum(0)
+        hits = self.trainer.strategy.reduce(counts.to(self.device), reduce_op="sum")  # (bounds, 3)
         self.scores.clear()
         f1 = 2 * hits[:, 0] / (hits[:, 1] + hits[:, 2]).clamp_min(1)
-        self.log_dict({"val_f1": f1.max(), "val_lower_bound": torch.tensor(BOUNDS)[f1.argmax()]}, prog_bar=True)
+        self.log_dict({"val_f1": f1.max(), "val_lower_bound": torch.tensor(BOUNDS)[f1.argmax().cpu()]}, prog_bar=True)
 
 
 def fold_normalisation(net):

@@ -55,9 +55,15 @@ VALIDATION_SEED = 1_009
 VALIDATION = Recipe(size=192, spacing=(5.0, 40.0), cells=Cells(VALIDATION_MOTIFS), support_share=0.25)
 
 
-def validation_batches(count=10, batch_size=16, device="cpu"):
-    """The fixed validation set, whose named crystals and seeds neither training nor testing shares."""
-    return TrainingImages(VALIDATION, batch_size, VALIDATION_SEED, range(count), device)
+def validation_batches(batches=10, batch_size=16, device="cpu"):
+    """The fixed validation set, whose named crystals and seeds neither training nor testing shares.
+
+    Parameters
+    ----------
+    batches : int, the first so many; or a sequence of int, which
+    """
+    chosen = range(batches) if isinstance(batches, int) else batches
+    return TrainingImages(VALIDATION, batch_size, VALIDATION_SEED, chosen, device)
 
 
 TEST_SEED = 7_333

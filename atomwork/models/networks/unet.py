@@ -39,7 +39,7 @@ def standardise(image, variance=None):
     noise = local_mean(roots, 4).square() / ROOT_MEAN + 1e-3 * variance.sqrt() + 1e-10
     for blob, size, cells in ((fine, 3, 5), (box_mean(fine), 5, 7)):
         ratio = (blob - local_mean(centred, 2, cells)) * (size / noise)
-        channels.append(torch.log1p(ratio.abs()).copysign(ratio))
+        channels.append(ratio.sign() * torch.log1p(ratio.abs()))
     return torch.cat(channels, 1)
 
 
@@ -95,6 +95,11 @@ class ScaleUNet(nn.Module):
         self.join = nn.ModuleList(block(2 * shallow, shallow) for shallow, _ in steps)
         self.head = nn.Sequential(nn.Conv2d(widths[0], 4, 1), nn.PixelShuffle(2))
         self.branch = nn.Sequential(nn.Conv2d(widths[-1], 64, 1), nn.ReLU(), nn.Conv2d(64, 3, 1))
+
+    def hidden_weights(self):
+        """The kernels of all convolutions but the last ones, whose outputs are the results."""
+        last = {self.head[0].weight, self.branch[-1].weight}
+        return [p for p in self.parameters() if p.ndim == 4 and p not in last]
 
     def encode(self, image, variance=None):
         """Features of all levels, the bottleneck first."""
