@@ -36,6 +36,7 @@ ABOUT_OTHER_LIBRARIES = {
     "simulation/imaging.py",
     "simulation/multislice.py",
     "simulation/potential.py",
+    "simulation/recipes/scans.py",
     "simulation/reuse.py",
     "simulation/scattering.py",
     "simulation/stores.py",

@@ -11,9 +11,8 @@ from atomwork.columns import export, neighbours
 from atomwork.columns.labels import HIT, LabelledFrame, of_batch
 from atomwork.simulation import datasets, stores
 from atomwork.simulation.recipes import frames as recipe
-from atomwork.simulation.recipes import series
+from atomwork.simulation.recipes import scans, series
 
-SEEDS = {"test": 8_117, "validation": 6_029}  # of the frames by abTEM
 NARROW, BROAD = 1 / 4, 1 / 2  # blurs of the image that tell bright columns from dark ones, over the spacing [-]
 
 
@@ -120,7 +119,7 @@ def computed(which="test", folder="results"):
     which : {"test", "validation"}
     folder : path of the folder where the store stands; made there on the first call (an hour on two cores)
     """
-    store = stores.write(recipe.dataset(which), Path(folder) / f"frames-{which}.zarr", seed=SEEDS[which])
+    store = stores.write(recipe.dataset(which), Path(folder) / f"frames-{which}.zarr", seed=scans.SEEDS[which])
     told = store.attrs["parameters"]
     groups, subjects = told["groups"], told["subjects"]
     dose, pixel_size = (told["settings"].index(name) for name in ("dose", "pixel_size"))

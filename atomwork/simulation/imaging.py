@@ -120,12 +120,31 @@ def stem(
     ------
     ValueError : the detector is no ring, the method is unknown, the lens has a focal spread
     """
+    view = look_at(specimen, pixel_size, shape, centre, angle)
+    settings = {"lens": lens, "inner": inner, "outer": outer, "method": method}
+    settings |= {"phonons": phonons, "temperature": temperature, "seed": seed}
+    image = blurred(scanned(specimen, **settings, cache=cache), specimen.size, source_size)
+    told = {"imaging": "stem", **vars(settings.pop("lens")), **settings, "source_size": source_size}
+    return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, told)
+
+
+def scanned(
+    specimen,
+    *,
+    inner,
+    outer,
+    lens=PROBE,
+    method="multislice",
+    phonons=0,
+    temperature=300.0,
+    seed=0,
+    cache=None,
+):
+    """A scan over a specimen's box by a point source, as coarse as the probe allows: (h, w) array; see `stem`."""
     if not 0 <= inner < outer or method not in METHODS:
         raise ValueError(f"inner={inner} mrad must be below outer={outer} mrad, and method={method!r} one of {METHODS}.")
     if lens.focal_spread:
         raise ValueError(f"focal_spread={lens.focal_spread} Å is not computed in scans; average images over the defocus.")
-    view = look_at(specimen, pixel_size, shape, centre, angle)
-
     parts = stem_parts(lens)
 
     def annular(atoms, shape, window):
@@ -135,12 +154,7 @@ def stem(
         frozen = configurations(atoms, phonons, temperature, seed)
         return np.mean([scan_by_blocks(one, shape, window, parts["margin"], annular) for one in frozen], 0)
 
-    finest = 0.25 / (lens.cutoff * SPARE)
-    image = compute(specimen, simulate, finest, parts, cache)
-    image = blurred(image, specimen.size, source_size)
-    settings = {"imaging": "stem", **vars(lens), "inner": inner, "outer": outer, "source_size": source_size, "method": method}
-    settings |= {"phonons": phonons, "temperature": temperature, "seed": seed}
-    return Micrograph(seen(image, specimen.size, view), pixel_size, specimen.name, settings)
+    return compute(specimen, simulate, 0.25 / (lens.cutoff * SPARE), parts, cache)
 
 
 def hrtem_parts(lens, phonons):

@@ -15,14 +15,15 @@ from scipy.spatial import cKDTree
 from atomwork.simulation import contrast, formation, imaging, noise, visibility
 from atomwork.simulation.batches import recording
 from atomwork.simulation.chance import log_uniform
-from atomwork.simulation.recipes.subjects import TEST, VALIDATION, Subject
+from atomwork.simulation.recipes import scans
+from atomwork.simulation.recipes.subjects import Subject
 from atomwork.simulation.recipes.tables import COLUMNS, column_rows
 from atomwork.simulation.specimen import Specimen, support
 from atomwork.simulation.stores import Array, DataSet, pad
 from atomwork.simulation.views import View
 from atomwork.simulation.visibility import Visibility
 
-SETS = {"test": (TEST, 13), "validation": (VALIDATION, 10)}  # subjects and frames of each
+EACH = {"test": 13, "validation": 10}  # frames of each subject of the sets
 SIZE = 256  # px
 SAMPLING = 0.12  # Å, of the noise-free image that the frames are seen through; its bandwidth is below 2.4 1/Å
 SPACING = (5.0, 30.0)  # px, of the notable columns; where only some of them count it is larger
@@ -35,7 +36,7 @@ FEW = 4  # columns that make a spacing
 SINGLE = "single atoms"
 NOTABLE = 0.1  # of the strongest column; fainter ones don't make a spacing
 ROOM = 6000  # rows that the tables have room for
-SPECIMEN = 10**6  # first child seed of the specimens
+SOURCE = 0.3  # Å, standard deviation of the effective source
 SETTINGS = ("pixel_size", "angle", "dose", "level")
 
 
@@ -47,16 +48,16 @@ class Scan:
     ----------
     subject : Subject
     specimen : Specimen
-    cache : dict, what abTEM computed of it
+    image : (h, w) float array over the specimen's box, share of the beam on the detector [-]
     columns : DataFrame, the specimen's with ``amplitude``, where the image's brightest place is 1 [-]
     width : float, standard deviation of a column [Å]
-    darkest, brightest : float, range of the image, as `imaging.stem` gives it [-]
+    darkest, brightest : float, range of the image on fine pixels [-]
     speckle : float, deviation of an amorphous support's image, on the scale of the amplitudes [-]
     """
 
     subject: Subject
     specimen: Specimen
-    cache: dict
+    image: np.ndarray
     columns: pd.DataFrame
     width: float
     darkest: float
@@ -74,7 +75,7 @@ class Scan:
 
     def see(self, view):
         """The noise-free image in a view, its darkest place 0 and its brightest 1: (1, h, w) float tensor."""
-        image = imaging.stem(self.specimen, **vars(view), **self.subject.imaging, cache=self.cache).image
+        image = imaging.seen(self.image, self.specimen.size, view)
         return torch.from_numpy((image - self.darkest) / (self.brightest - self.darkest))[None].clamp(0, 1)
 
 
@@ -83,7 +84,7 @@ def dataset(which="test"):
 
     Parameters
     ----------
-    which : str, one of `SETS`
+    which : str, one of `scans.SETS`
 
     Returns
     -------
@@ -93,9 +94,9 @@ def dataset(which="test"):
     ------
     ValueError : an unknown set
     """
-    if which not in SETS:
-        raise ValueError(f"frames {which!r} are unknown; choose one of {', '.join(SETS)}.")
-    subjects, each = SETS[which]
+    if which not in scans.SETS:
+        raise ValueError(f"frames {which!r} are unknown; choose one of {', '.join(scans.SETS)}.")
+    subjects, each = scans.SETS[which], EACH[which]
     arrays = {
         "image": Array((SIZE, SIZE), "float32", "(y, x) as recorded [e⁻ or grey levels]"),
         "columns": Array((ROOM, 4), "float32", COLUMNS),
@@ -114,7 +115,7 @@ def dataset(which="test"):
 
 def draw(index, sequence, *, which):
     """Frame ``index`` with its truth; see `dataset`."""
-    number = index // SETS[which][1]
+    number = index // EACH[which]
     scan = scanned(which, number, sequence.entropy)
     rng, torch_rng = formation.generators(sequence)
     view = look(rng, scan)
@@ -140,10 +141,10 @@ def draw(index, sequence, *, which):
 @lru_cache(maxsize=1)
 def scanned(which, number, entropy):
     """The `Scan` of a subject; its frames share it."""
-    subject = list(SETS[which][0].values())[number]
-    seed = np.random.SeedSequence(entropy, spawn_key=(SPECIMEN + number,))
-    specimen, cache = subject.build(np.random.default_rng(seed)), {}
-    image = imaging.stem(specimen, pixel_size=SAMPLING, cache=cache, **subject.imaging).image
+    name, subject = list(scans.SETS[which].items())[number]
+    specimen = scans.specimen(which, name, entropy)
+    scan = imaging.blurred(scans.scan(which, name, specimen), specimen.size, SOURCE)
+    image = imaging.resample(scan, specimen.size, SAMPLING)
     low, high = float(image.min()), float(image.max())
     near = around(specimen.columns, specimen.size, 1)  # those beyond the sides shine into the image
     near = near[((near[["y", "x"]] > -REACH) & (near[["y", "x"]] < np.array(specimen.size) + REACH)).all(axis=1)]
@@ -152,7 +153,7 @@ def scanned(which, number, entropy):
     )
     columns = specimen.columns.assign(amplitude=amplitude[: len(specimen.columns)])
     speckle = residual if support(specimen.atoms).any() else 0.0
-    return Scan(subject, specimen, cache, columns, width * SAMPLING, low, high, speckle)
+    return Scan(subject, specimen, scan, columns, width * SAMPLING, low, high, speckle)
 
 
 def around(columns, size, copies):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from atomwork.simulation.recipes import frames, subjects
+from atomwork.simulation.recipes import frames, scans, subjects
 
 
 def rows(table):
@@ -64,9 +64,7 @@ def test_faint_columns_are_optional_not_forgotten(monolayer):
 
 
 def test_the_two_sets_share_no_material():
-    names = [
-        {name.split(",")[0].split(" ×")[0].split(" with")[0].split(" [")[0] for name in s} for s, _ in frames.SETS.values()
-    ]
+    names = [{name.split(",")[0].split(" ×")[0].split(" with")[0].split(" [")[0] for name in s} for s in scans.SETS.values()]
     assert not names[0] & names[1]
 
 
