@@ -32,20 +32,19 @@ def specimen(which, name, seed):
     return SETS[which][name].build(np.random.default_rng(sequence))
 
 
-def scan(which, name, drawn, folder=SHIPPED):
+def scan(which, name, drawn):
     """The scan of a specimen before the source blurs it, over its box: the shipped one if it is of these very atoms.
 
     Parameters
     ----------
     which, name : str, set and subject
     drawn : Specimen of that subject
-    folder : path of the folder with one file per set
 
     Returns
     -------
     (h, w) float32 array, share of the beam on the detector [-]
     """
-    shipped = stored(Path(folder) / f"{which}.safetensors", {name: fingerprint(which, name, drawn)})
+    shipped = stored(SHIPPED / f"{which}.safetensors", {name: fingerprint(which, name, drawn)})
     return shipped[name] if shipped else computed(which, name, drawn)
 
 
