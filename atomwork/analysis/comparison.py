@@ -10,8 +10,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from atomwork.analysis import baselines, detect, tuning
+from atomwork.models.networks import turned
 
-OURS = "AtomID-Net"
+OURS, THOROUGH = "AtomID-Net", "AtomID-Net, 8 views"
 RIVALS = {
     "Atomap": baselines.atomap,
     "FindFoci": baselines.findfoci,
@@ -30,8 +31,9 @@ READOUTS = {
 
 
 def detectors(model="atomid"):
-    """Ours and its rivals by name."""
-    return {OURS: partial(detect.detect, model=model), **RIVALS}
+    """Ours, at once and with all its views, and its rivals by name."""
+    ours = partial(detect.detect, model=model)
+    return {OURS: ours, THOROUGH: partial(ours, views=turned.MOST), **RIVALS}
 
 
 def compare(frames, detectors, *, parameters=None, progress=True):

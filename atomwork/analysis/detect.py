@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from atomwork import weights
 from atomwork.columns import counting, fit, neighbours, peaks
 from atomwork.models.detector import SEPARATION, AtomIDNet
+from atomwork.models.networks import turned
 from atomwork.models.networks.unet import pool_scale
 
 WORKING_SPACING = 12.0  # the column spacing that the network is given [px]
@@ -61,9 +62,14 @@ class ConfidenceMap:
         return height if self.calibration is None else np.interp(height, *self.calibration)
 
 
-def network(model):
+def network(model, views=1):
     """The network of a weight, ready for inference, and its calibration; read again when the file changes."""
-    return loaded(str(model), weights.stamp(model))
+    if not 1 <= views <= turned.MOST:
+        raise ValueError(
+            f"views={views} is outside 1–{turned.MOST}; take 1, which is fastest, or {turned.MOST}, which finds most."
+        )
+    net, calibration = loaded(str(model), weights.stamp(model))
+    return turned.Turned(net, views) if views > 1 else net, calibration
 
 
 @lru_cache(maxsize=4)
@@ -148,13 +154,14 @@ def magnified(image, magnification):
     return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
 
 
-def confidence_map(image, *, model="atomid"):
+def confidence_map(image, *, model="atomid", views=1):
     """Run the network on an image at the magnification that suits it.
 
     Parameters
     ----------
     image : (H, W) float array, intensity [arb.]
     model : str, see `weights.load`
+    views : int, see `detect`
 
     Returns
     -------
@@ -162,9 +169,9 @@ def confidence_map(image, *, model="atomid"):
 
     Raises
     ------
-    ValueError : the image is not two-dimensional, too small, constant or not finite
+    ValueError : the image is not two-dimensional, too small, constant or not finite; views outside 1–8
     """
-    (net, calibration), source = network(model), normalised(image)
+    (net, calibration), source = network(model, views), normalised(image)
     log_spacing, dark = first_look(net, source)
     for _ in range(3):
         magnification = float(np.clip(WORKING_SPACING / log_spacing.exp().item(), *SCALES))
@@ -236,25 +243,28 @@ def measured_spacing(table, predicted):
     return float(np.median(neighbours.nearest_distance(table[["y", "x"]])))
 
 
-def locate(image, *, model="atomid", **reading):
+def locate(image, *, model="atomid", views=1, **reading):
     """Columns of an array as `detect` finds them, without a warning: for those who judge them anyway.
 
     Parameters
     ----------
     image : (H, W) float array, intensity [arb.]
     model : str, see `weights.load`
+    views : int, see `detect`
     reading : see `columns`
     """
-    return columns(image, confidence_map(image, model=model), **reading)
+    return columns(image, confidence_map(image, model=model, views=views), **reading)
 
 
-def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=True):
+def detect(image, *, model="atomid", views=1, lower_bound=0.1, window_size=None, refine=True):
     """Find the atomic columns of an image.
 
     Parameters
     ----------
     image : Micrograph or (H, W) float array, intensity on a linear scale [arb.], bright or dark columns
     model : str, registered weight or path of a .safetensors file
+    views : int, 1–8, how many turned and mirrored copies of the image the network looks at; its time grows with them, and
+        the mean of all finds more on hard images
     lower_bound : float, smallest height of the network's map that is kept, 0–1 (the filter lower bound)
     window_size : float, side of the window that holds one column [px] (the filter window size);
         0.55 of the predicted spacing if None
@@ -268,7 +278,7 @@ def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=T
 
     Raises
     ------
-    ValueError : the image is not two-dimensional, too small, constant or not finite
+    ValueError : the image is not two-dimensional, too small, constant or not finite; a parameter outside its range
 
     Warns
     -----
@@ -279,7 +289,7 @@ def detect(image, *, model="atomid", lower_bound=0.1, window_size=None, refine=T
     Lin, Yan et al., Small Science 3 (2023) 2300031.
     """
     pixels = getattr(image, "image", image)
-    table = locate(pixels, model=model, lower_bound=lower_bound, window_size=window_size, refine=refine)
+    table = locate(pixels, model=model, views=views, lower_bound=lower_bound, window_size=window_size, refine=refine)
     table.attrs.update(pixel_size=getattr(image, "pixel_size", None), source=getattr(image, "name", "array"))
     if sentence := doubt(table):
         warnings.warn(sentence, Unfamiliar, stacklevel=2)

@@ -76,6 +76,22 @@ def test_turning_the_image_turns_the_columns():
     assert matching.match(straight, back, tolerance=0.5).f1 > 0.97
 
 
+def test_with_all_views_it_turns_them_exactly():
+    image, _ = hexagonal(spacing=7.0, dose=4.0)
+    straight, turned = (detect.detect(seen, views=8, refine=False) for seen in (image, np.rot90(image).copy()))
+    back = np.stack([turned["x"], image.shape[0] - 1 - turned["y"]], -1)
+    assert len(straight) > 1000
+    assert matching.match(straight, back, tolerance=0.01).f1 == 1
+    one_view = detect.detect(image, refine=False)
+    assert matching.match(straight, one_view, tolerance=0.01).f1 < 1  # seen once, noise decides
+
+
+@pytest.mark.parametrize("views", [0, 9])
+def test_more_views_than_there_are_are_refused(views):
+    with pytest.raises(ValueError, match=f"views={views} is outside 1–8"):
+        detect.detect(hexagonal()[0], views=views)
+
+
 def test_the_fit_finds_again_what_the_network_found():
     """On hard images as well: a fit that wanders off would cost columns."""
     counts = np.zeros((2, 3))
