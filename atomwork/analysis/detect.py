@@ -14,6 +14,7 @@ from atomwork.columns import counting, fit, neighbours, peaks
 from atomwork.models.detector import SEPARATION, AtomIDNet
 from atomwork.models.networks import turned
 from atomwork.models.networks.unet import pool_scale
+from atomwork.simulation.batches import resampled
 
 WORKING_SPACING = 12.0  # the column spacing that the network is given [px]
 TOLERATED = 1.35  # factor on that spacing within which no other scale is tried [-]
@@ -147,11 +148,11 @@ def tile_starts(length):
 
 
 def magnified(image, magnification):
-    """The image resampled, with the anti-aliasing that a reduction needs."""
+    """The image on other pixels, as many times as many along either axis."""
     size = [max(MIN_SIDE, round(n * magnification)) for n in image.shape[-2:]]
     if size == list(image.shape[-2:]):
         return image
-    return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
+    return resampled(image, size)
 
 
 def confidence_map(image, *, model="atomid", views=1):

@@ -3,10 +3,11 @@
 A `Recipe` says what is drawn and from which ranges; `seeded_batch` draws it, on CPU or GPU.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.spatial import cKDTree
 
 from atomwork.simulation import carbon, forward, noise, scenes, visibility
@@ -14,8 +15,7 @@ from atomwork.simulation.cells import Cells
 from atomwork.simulation.chance import log_uniform, sometimes
 from atomwork.simulation.visibility import Visibility
 
-MARGIN = 32  # px around a crop, against the wrap-around of the Fourier transform
-COARSEST = 48.0  # px, largest distance of neighbours of which the scale is learned
+COARSEST, MARGIN = 48.0, 32  # px, largest distance of neighbours of which the scale is learned, and the margin that suits it
 MIN_COLUMNS_FOR_SPACING = 4
 
 
@@ -27,7 +27,8 @@ class Recipe:
     ----------
     size : int, side of the square images [px]
     spacing : (2,) range of the nearest-neighbour distance, log-uniform [px]
-    coarse_share : share of images with larger distances, from that range's end up to `COARSEST` [-]
+    coarse_share : share of images with larger distances, from that range's end up to ``coarsest`` [-]
+    coarsest : float [px]
     dose : (2,) range of the peak dose, log-uniform [e⁻/px]
     width : (2,) range of a column's standard deviation over the nearest-neighbour distance [-]
     families : shares of `scenes.FAMILIES`
@@ -35,11 +36,14 @@ class Recipe:
     cells : where unit cells come from
     cuts : force (or forbid) holes and edges in crystals; by chance if None
     support_share : share of images on thick carbon [-]
+    reductions : factors, of which each batch has one: it is drawn on pixels so much finer and then reduced to ``size``, as
+        a detector does with an image whose columns lie far apart; spacings are those after that, doses those before
     """
 
     size: int = 128
     spacing: tuple = (4.0, 48.0)
     coarse_share: float = 0.0
+    coarsest: float = COARSEST
     dose: tuple = (1.0, 1000.0)
     width: tuple = (0.11, 0.36)
     families: dict = field(default_factory=lambda: dict(scenes.FAMILIES))
@@ -47,6 +51,17 @@ class Recipe:
     cells: Cells = field(default_factory=Cells)
     cuts: bool | None = None
     support_share: float = 0.0
+    reductions: tuple = (1,)
+
+    @property
+    def margin(self):
+        """Around a crop, against the wrap-around of the Fourier transform [px]."""
+        return round(MARGIN * self.coarsest / COARSEST)
+
+    def finer(self, factor):
+        """The same images on ``factor`` times as many pixels along either axis."""
+        spacing = tuple(factor * distance for distance in self.spacing)
+        return replace(self, size=factor * self.size, spacing=spacing, coarsest=factor * self.coarsest, reductions=(1,))
 
 
 @dataclass
@@ -85,14 +100,14 @@ class Batch:
 
 def draw_scenes(rng, recipe, count):
     """``count`` scenes on a canvas with margins, and the width of a column in each [px]."""
-    canvas = (recipe.size + 2 * MARGIN,) * 2
+    canvas = (recipe.size + 2 * recipe.margin,) * 2
     families = list(recipe.families)
     shares = np.array([recipe.families[f] for f in families], float)
     drawn, widths = [], []
     for _ in range(count):
         family = families[rng.choice(len(families), p=shares / shares.sum())]
         coarse = recipe.coarse_share and rng.random() < recipe.coarse_share
-        spacing = log_uniform(rng, *((recipe.spacing[1], COARSEST) if coarse else recipe.spacing))
+        spacing = log_uniform(rng, *((recipe.spacing[1], recipe.coarsest) if coarse else recipe.spacing))
         scene = scenes.draw(rng, canvas, spacing, family, cells=recipe.cells, cuts=recipe.cuts)
         drawn.append(scene)
         widths.append(max(spacing * log_uniform(rng, *recipe.width), forward.SPLAT_WIDTH))
@@ -199,6 +214,9 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     -------
     Batch
     """
+    if len(recipe.reductions) > 1:
+        factor = int(rng.choice(recipe.reductions))
+        return reduced(make_batch(rng, torch_rng, recipe.finer(factor), count, device), factor)
     drawn, widths = draw_scenes(rng, recipe, count)
     dark = (rng.random(count) < recipe.dark_share) & np.array([len(s.positions) > 0 for s in drawn])
     clean, height = render_scenes(drawn, widths, rng, torch_rng, device)
@@ -218,7 +236,7 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     )
     spacing = [image_spacing(*of_one) for of_one in zip(drawn, widths, columns, faint, strict=True)]
     target, weight = draw_targets(columns, faint, spacing, widths, clean.shape[-2:], device)
-    inner = slice(MARGIN, -MARGIN)
+    inner = slice(recipe.margin, -recipe.margin)
     exposed = electrons[:, inner, inner]
     peak = exposed.amax((1, 2))
     recorded = noise.degrade(exposed, rng=torch_rng, dose=peak, **camera)
@@ -229,8 +247,8 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
         spacing=torch.tensor(spacing, dtype=torch.float32),
         dark=torch.from_numpy(dark),
         dose=peak,
-        columns=[inside(c, recipe.size) for c in columns],
-        optional=[inside(np.concatenate(rest), recipe.size) for rest in zip(faint, hidden, strict=True)],
+        columns=[inside(c, recipe) for c in columns],
+        optional=[inside(np.concatenate(rest), recipe) for rest in zip(faint, hidden, strict=True)],
         names=[s.name for s in drawn],
     )
 
@@ -273,10 +291,25 @@ def draw_targets(columns, faint, spacing, widths, shape, device):
     return maps[0], (1 - 1.5 * maps[1]).clamp(0, 1)
 
 
-def inside(points, size):
+def inside(points, recipe):
     """Canvas coordinates as crop coordinates, those outside the crop dropped."""
-    points = points - MARGIN
-    return points[((points >= 0) & (points <= size - 1)).all(1)]
+    points = points - recipe.margin
+    return points[((points >= 0) & (points <= recipe.size - 1)).all(1)]
+
+
+def reduced(batch, factor):
+    """A batch on ``factor`` times fewer pixels along either axis, the doses as they were."""
+    if factor == 1:
+        return batch
+    size, cubic = [n // factor for n in batch.image.shape[-2:]], {"mode": "bicubic", "align_corners": False}
+    maps = {name: F.interpolate(getattr(batch, name), size, **cubic).clamp(0, 1) for name in ("target", "weight")}
+    points = {name: [(p + 0.5) / factor - 0.5 for p in getattr(batch, name)] for name in ("columns", "optional")}
+    return replace(batch, image=resampled(batch.image, size), spacing=batch.spacing / factor, **maps, **points)
+
+
+def resampled(image, size):
+    """Images (B, C, H, W) on (h, w) other pixels, with the anti-aliasing that a reduction needs."""
+    return F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def seeded_batch(sequence, recipe, count, device="cpu"):

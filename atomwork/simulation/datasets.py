@@ -14,8 +14,8 @@ from atomwork.simulation.batches import Recipe, seeded_batch
 from atomwork.simulation.cells import Cells, random_motif
 from atomwork.simulation.motifs import TEST_MOTIFS, VALIDATION_MOTIFS
 
-# Detection brings images to about 10 px; on coarser ones only the scale has to be read.
-_SCALES = {"spacing": (4.0, 18.0), "coarse_share": 0.2, "support_share": 0.25}
+# Detection reduces images to about 9 px; on coarser ones only the scale has to be read.
+_SCALES = {"spacing": (4.0, 14.0), "coarse_share": 0.2, "support_share": 0.25, "reductions": (1, 2)}
 RECIPES = {
     "simulated": Recipe(**_SCALES),
     "crystals": Recipe(families={"lattice": 6, "bilayer": 2, "particle": 1, "empty": 1}, **_SCALES),

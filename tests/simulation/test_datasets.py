@@ -55,6 +55,31 @@ def test_columns_are_bright_or_dark_as_the_truth_says():
             assert (at_columns < image.mean()) == bool(batch.dark[k])
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_reduced_batch_shows_its_columns_where_its_target_peaks(factor):
+    recipe = batches.Recipe(families={"lattice": 1}, spacing=(8.0, 12.0), dose=(900.0, 1000.0), dark_share=0.0, cuts=False)
+    fine = batches.seeded_batch(np.random.SeedSequence(4), recipe.finer(factor), 6)
+    coarse = batches.reduced(fine, factor)
+    assert coarse.image.shape == coarse.target.shape == coarse.weight.shape == (6, 1, 128, 128)
+    assert torch.allclose(coarse.spacing, fine.spacing / factor)
+    for moved, right in ((0.0, True), (0.25, False)):
+        places = [columns + moved for columns in coarse.columns]
+        drawn = batches.draw_targets(places, [np.empty((0, 2))] * 6, coarse.spacing.numpy(), np.full(6, 2.0), (128, 128), "cpu")
+        inner = slice(12, -12)  # columns beyond the border shine into the image
+        assert torch.allclose(coarse.target[:, 0, inner, inner], drawn[0][:, inner, inner], atol=0.03) == right
+    for image, columns in zip(coarse.image[:, 0].numpy(), coarse.columns, strict=True):
+        if len(columns) > 5:
+            assert image[tuple(np.rint(columns).astype(int).T)].mean() > image.mean()
+
+
+def test_every_batch_has_one_of_the_reductions_and_the_same_size():
+    recipe = batches.Recipe(size=64, families={"lattice": 1}, width=(0.2, 0.2), reductions=(1, 2))
+    images = [batches.seeded_batch(np.random.SeedSequence(k), recipe, 1).image for k in range(12)]
+    assert {image.shape for image in images} == {(1, 1, 64, 64)}
+    whole = [bool((image == image.round()).all()) for image in images]  # counts or grey levels, unless reduced
+    assert 0 < sum(whole) < 12
+
+
 def test_a_sequence_can_be_used_twice():
     sequence = np.random.SeedSequence(8)
     first, second = (batches.seeded_batch(sequence, batches.Recipe(size=64), 2).image for _ in range(2))
