@@ -77,8 +77,8 @@ class Batch:
     dark : (B,) bool tensor, columns darker than their surroundings
     dose : (B,) float tensor, expected electrons in the brightest pixel [e⁻/px]
     columns : list of B (N, 2) float arrays, the columns that count, (y, x) [px]
-    optional : list of B (M, 2) float arrays, (y, x) [px], all other columns: too faint to be asked for, and yet
-        a detector that finds one is not wrong
+    optional : list of B (M, 2) float arrays, (y, x) [px], all other columns: too faint to be asked for, or centred just
+        beyond the border, and yet a detector that finds one is not wrong
     names : list of B str
     """
 
@@ -248,7 +248,7 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
         dark=torch.from_numpy(dark),
         dose=peak,
         columns=[inside(c, recipe) for c in columns],
-        optional=[inside(np.concatenate(rest), recipe) for rest in zip(faint, hidden, strict=True)],
+        optional=[others(*of_one, recipe) for of_one in zip(columns, faint, hidden, strict=True)],
         names=[s.name for s in drawn],
     )
 
@@ -291,10 +291,18 @@ def draw_targets(columns, faint, spacing, widths, shape, device):
     return maps[0], (1 - 1.5 * maps[1]).clamp(0, 1)
 
 
-def inside(points, recipe):
-    """Canvas coordinates as crop coordinates, those outside the crop dropped."""
+def inside(points, recipe, reach=0.0):
+    """Canvas coordinates as crop coordinates, those more than ``reach`` [px] outside the crop dropped."""
     points = points - recipe.margin
-    return points[((points >= 0) & (points <= recipe.size - 1)).all(1)]
+    return points[((points >= -reach) & (points <= recipe.size - 1 + reach)).all(1)]
+
+
+def others(columns, faint, hidden, recipe):
+    """Places of the columns that a crop shows but does not ask for: too faint ones, and any whose centre lies just beyond."""
+    reach = recipe.coarsest / 4  # the largest distance of a hit
+    near = inside(columns, recipe, reach)
+    beyond = near[((near < 0) | (near > recipe.size - 1)).any(1)]
+    return np.concatenate([beyond, *(inside(points, recipe, reach) for points in (faint, hidden))])
 
 
 def reduced(batch, factor):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import cKDTree
 
 from atomwork.columns import peaks
 from atomwork.simulation import batches, cells, crystals, datasets, motifs, scenes
@@ -33,6 +34,18 @@ def test_target_peaks_at_the_columns_that_count(batch):
             inner = ((columns > 4) & (columns < 123)).all(1)
             found = peaks.find(batch.target[k, 0].numpy(), lower_bound=0.6, window_size=0.4 * batch.spacing[k].item())
             assert len(found) >= inner.sum() * 0.9
+
+
+def test_a_column_centred_just_beyond_the_border_may_be_found(batch):
+    beyond = 0
+    for k in range(24):
+        target, known = batch.target[k, 0].numpy(), np.concatenate([batch.columns[k], batch.optional[k]])
+        rim = np.array([(y, x) for y, x in np.argwhere(target > 0.8) if {y, x} & {0, 127}])
+        if len(rim):
+            assert cKDTree(known).query(rim)[0].max() < batch.spacing[k] / 2  # Gaussians that overlap peak between columns
+        beyond += ((batch.optional[k] < 0) | (batch.optional[k] > 127)).any(1).sum()
+        assert ((batch.columns[k] >= 0) & (batch.columns[k] <= 127)).all()
+    assert beyond > 24
 
 
 def test_images_without_columns_have_no_spacing(batch):

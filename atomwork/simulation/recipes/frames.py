@@ -101,7 +101,9 @@ def dataset(which="test"):
         "image": Array((SIZE, SIZE), "float32", "(y, x) as recorded [e⁻ or grey levels]"),
         "columns": Array((ROOM, 4), "float32", COLUMNS),
         "counted": Array((ROOM, 2), "float32", "columns that a detector is asked for, y, x [px]"),
-        "optional": Array((ROOM, 2), "float32", "columns that it may find or miss, y, x [px]"),
+        "optional": Array(
+            (ROOM, 2), "float32", "columns that it may find or miss, those just beyond the border too, y, x [px]"
+        ),
         "spacing": Array((), "float32", "mean distance of neighbours [px]"),
         "dark": Array((), "bool", "columns are darker than what surrounds them"),
         "subject": Array((), "uint8", "index into the subjects"),
@@ -124,14 +126,14 @@ def draw(index, sequence, *, which):
     gain = dose / float(lit.max())
     columns = shown(scan, view)
     places, kinds = judged(columns, lit * gain, gain, scan, view, camera["readout"][0])
-    counted, faint = (places[kinds == kind] for kind in (Visibility.COUNTS, Visibility.OPTIONAL))
+    counted, faint = (view.contains(places) & (kinds == kind) for kind in (Visibility.COUNTS, Visibility.OPTIONAL))
     late = (0, float(noise.lag_delay(camera["lag"])[0]))
     return {
         "image": noise.degrade(lit, rng=torch_rng, dose=dose, **camera)[0].numpy().astype(np.float32),
         "columns": pad(column_rows(columns[view.contains(columns[["y", "x"]].to_numpy())]), ROOM, "columns"),
-        "counted": pad(counted + late, ROOM, "columns that count"),
-        "optional": pad(places[kinds != Visibility.COUNTS] + late, ROOM, "other columns"),
-        "spacing": np.float32(frame_spacing(scan, view, counted, faint)),
+        "counted": pad(places[counted] + late, ROOM, "columns that count"),
+        "optional": pad(places[~counted] + late, ROOM, "other columns"),
+        "spacing": np.float32(frame_spacing(scan, view, places[counted], places[faint])),
         "dark": np.bool_(scan.subject.dark),
         "subject": np.uint8(number),
         "settings": np.float32([view.pixel_size, view.angle, dose, level]),
@@ -187,14 +189,13 @@ def shown(scan, view):
 
 
 def judged(columns, electrons, gain, scan, view, readout):
-    """Places (M, 2) in the view and their `Visibility` (M,), by `visibility.judge`."""
+    """Places (M, 2) in the view and just outside it and their `Visibility` (M,), by `visibility.judge`."""
     n = len(columns)
     positions, amplitude = (torch.from_numpy(columns[k].to_numpy(np.float32)) for k in (["y", "x"], "amplitude"))
     same = (torch.full((n,), float(v)) for v in (scan.width / view.pixel_size, readout, scan.speckle * gain))
     standing = visibility.Columns(positions, torch.zeros(n, dtype=torch.long), amplitude * gain, *same)
     places, _, kinds = visibility.judge(electrons, standing)
-    inside = view.contains(places.numpy())
-    return places.numpy()[inside], kinds.numpy()[inside]
+    return places.numpy(), kinds.numpy()
 
 
 def frame_spacing(scan, view, counted, faint):
