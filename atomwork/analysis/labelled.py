@@ -4,16 +4,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from atomwork import micrograph
 from atomwork.columns import export, neighbours
-from atomwork.columns.labels import HIT, LabelledFrame, of_batch
+from atomwork.columns.labels import HIT, LabelledFrame, darker, of_batch
 from atomwork.simulation import datasets, stores
 from atomwork.simulation.recipes import frames as recipe
 from atomwork.simulation.recipes import scans, series
-
-NARROW, BROAD = 1 / 4, 1 / 2  # blurs of the image that tell bright columns from dark ones, over the spacing [-]
 
 
 def read(folder, *, tolerance=None):
@@ -65,15 +62,6 @@ def labelled_frame(path, tolerance):
     spacing = tolerance / HIT if tolerance else apart
     dark = darker(image, places, spacing)
     return LabelledFrame(image, places, spacing=spacing, dark=dark, name=path.name, pixel_size=recorded.pixel_size)
-
-
-def darker(image, places, spacing):
-    """Whether an image is darker at most places (N, 2) than around them."""
-    if not len(places) or not np.isfinite(spacing):
-        return False
-    stands_out = gaussian_filter(image, NARROW * spacing) - gaussian_filter(image, BROAD * spacing)
-    pixels = np.rint(places).astype(int).clip(0, np.array(image.shape) - 1)
-    return bool(np.median(stands_out[tuple(pixels.T)]) < 0)
 
 
 def drawn(per_group=60, which="test"):

@@ -1,12 +1,14 @@
-"""A frame with its columns, to judge a detector by."""
+"""A frame with its columns, to learn from or to be judged by."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
-from atomwork.columns import matching
+from atomwork.columns import matching, neighbours
 
 HIT = 0.25  # largest distance of a hit over the spacing [-]
+NARROW, BROAD = 1 / 4, 1 / 2  # blurs of the image that tell bright columns from dark ones, over the spacing [-]
 NO_SPACING = 8.0  # px, in place of the spacing of a frame that shows no columns
 
 
@@ -36,6 +38,28 @@ class LabelledFrame:
     dose: float = np.nan
     pixel_size: float | None = None
 
+    @classmethod
+    def of(cls, image, table, *, name="frame", **known):
+        """A frame from a table of its columns.
+
+        Parameters
+        ----------
+        image : (H, W) float array
+        table : DataFrame with columns y, x [px] and, optionally, ``visible``, without which a column is optional; or (N, 2)
+        name, known : see the attributes
+
+        Raises
+        ------
+        ValueError : fewer than two columns that count
+        """
+        points = matching.as_points(table)
+        told = "visible" in getattr(table, "columns", ())
+        visible = np.asarray(table["visible"], bool) if told else np.full(len(points), True)
+        if visible.sum() < 2:
+            raise ValueError(f"{name} has {visible.sum()} labelled columns; label two at least, and all that can be seen.")
+        spacing = float(np.median(neighbours.nearest_distance(points[visible])))
+        return cls(image, points[visible], points[~visible], spacing, darker(image, points, spacing), name, **known)
+
     @property
     def tolerance(self):
         """Largest distance of a hit [px]."""
@@ -51,6 +75,35 @@ class LabelledFrame:
         beyond = ((places < 0) | (places > np.array(self.image.shape) - 1)).any(1)
         optional = np.concatenate([self.optional, places[beyond]])
         return matching.match(places, self.columns, tolerance=self.tolerance, optional=optional)
+
+    def turned(self, quarters, mirrored):
+        """The frame turned by quarters and, if asked for, mirrored."""
+        image = np.rot90(self.image, quarters)
+        points = [self.columns, self.optional]
+        for step in range(quarters):
+            last = self.image.shape[1 - step % 2] - 1
+            points = [np.stack([last - p[:, 1], p[:, 0]], -1) for p in points]
+        if mirrored:
+            image, points = image[:, ::-1], [p * (1, -1) + (0, image.shape[1] - 1) for p in points]
+        return replace(self, image=image, columns=points[0], optional=points[1])
+
+    def cut(self, corner, size):
+        """The part of (h, w) ``size`` whose first pixel is ``corner`` (y, x)."""
+        inside = []
+        for points in (self.columns, self.optional):
+            moved = points - corner
+            inside.append(moved[((moved >= 0) & (moved <= np.array(size) - 1)).all(1)])
+        image = self.image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+        return replace(self, image=image, columns=inside[0], optional=inside[1])
+
+
+def darker(image, places, spacing):
+    """Whether an image is darker at most places (N, 2) than around them."""
+    if not len(places) or not np.isfinite(spacing):
+        return False
+    stands_out = gaussian_filter(image, NARROW * spacing) - gaussian_filter(image, BROAD * spacing)
+    pixels = np.rint(places).astype(int).clip(0, np.array(image.shape) - 1)
+    return bool(np.median(stands_out[tuple(pixels.T)]) < 0)
 
 
 def of_batch(batch, group=""):

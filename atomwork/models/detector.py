@@ -32,6 +32,8 @@ class AtomIDNet(pl.LightningModule):
     map_shift : float, added to the map's logits at inference, so that the published lower bound of 0.1 is
         the best one on the validation set
     calibration : heights of the map and the share of peaks so high that are columns, as lists, or None
+    averaging : float, weight of the past in the exponential average of the weights, per step [-]
+    frozen_statistics : bool, batch normalisation keeps the statistics that it has
 
     Notes
     -----
@@ -54,19 +56,22 @@ class AtomIDNet(pl.LightningModule):
         dark_weight=0.05,
         map_shift=0.0,
         calibration=None,
+        averaging=0.998,
+        frozen_statistics=False,
     ):
         super().__init__()
         self.save_hyperparameters()
         self.network = ScaleUNet(widths)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
         self.average.requires_grad_(False)
         self.scores = []
+        self.train()  # Lightning does not ask for it: it goes on in the mode that it finds
 
     @classmethod
-    def from_weights(cls, tensors, settings):
-        """The model of a weight file; see `weights.load`."""
-        known = {"map_shift": settings["map_shift"], "calibration": settings.get("calibration")}
-        model = cls(widths=tuple(settings["widths"]), **known)
+    def from_weights(cls, tensors, settings, **training):
+        """The model of a weight file, see `weights.load`, to go on with under settings of ``training``."""
+        read = {"map_shift": settings["map_shift"], "calibration": settings.get("calibration")}
+        model = cls(widths=tuple(settings["widths"]), **read, **training)
         model.network.load_state_dict(tensors)
         model.average.module.load_state_dict(tensors)
         return model
@@ -84,14 +89,23 @@ class AtomIDNet(pl.LightningModule):
             net.head[0].bias += self.hparams.map_shift
         return net.to(memory_format=torch.channels_last)
 
+    def train(self, mode=True):
+        """As in torch, but that batch normalisation may keep its statistics."""
+        super().train(mode)
+        if self.hparams.frozen_statistics:
+            for layer in self.network.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eval()
+        return self
+
     def configure_optimizers(self):
         """Muon for the hidden convolutions, AdamW for the rest, on a one-cycle schedule."""
         hidden = self.network.hidden_weights()
         others = [p for p in self.network.parameters() if all(p is not h for h in hidden)]
-        rates = [self.hparams.learning_rate, self.hparams.other_rate]
+        rates, warm_up = [self.hparams.learning_rate, self.hparams.other_rate], max(0.1, 1.5 / self.hparams.max_steps)
         groups = [{"params": hidden, "momentum": 0.95, "weight_decay": 0.01}, {"params": others, "weight_decay": 1e-4}]
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer := Muon(groups), rates, total_steps=self.hparams.max_steps, pct_start=0.1, cycle_momentum=False
+            optimizer := Muon(groups), rates, total_steps=self.hparams.max_steps, pct_start=warm_up, cycle_momentum=False
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

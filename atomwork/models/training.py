@@ -18,6 +18,7 @@ class ImageStream(pl.LightningDataModule):
     Parameters
     ----------
     recipe : batches.Recipe
+    images : `datasets.TrainingImages` or a data set that is made with the same arguments
     batch_size : int
     seed : int
     steps_per_epoch, max_steps : int
@@ -26,8 +27,9 @@ class ImageStream(pl.LightningDataModule):
     validation_batches : int
     """
 
-    def __init__(self, recipe, *, batch_size, seed, steps_per_epoch, max_steps, workers, validation_batches):
+    def __init__(self, recipe, *, images, batch_size, seed, steps_per_epoch, max_steps, workers, validation_batches):
         super().__init__()
+        self.images = images
         self.recipe, self.batch_size, self.seed, self.workers = recipe, batch_size, seed, workers
         self.steps_per_epoch, self.max_steps, self.validation_batches = steps_per_epoch, max_steps, validation_batches
 
@@ -44,7 +46,7 @@ class ImageStream(pl.LightningDataModule):
         each, first = self.trainer.world_size, self.trainer.current_epoch * self.steps_per_epoch
         last = min(first + self.steps_per_epoch, self.max_steps)
         batches = self.share(last * each)[first:]
-        images = datasets.TrainingImages(self.recipe, self.batch_size // each, self.seed, batches, self.device())
+        images = self.images(self.recipe, self.batch_size // each, self.seed, batches, self.device())
         return DataLoader(images, batch_size=None, num_workers=self.workers, worker_init_fn=single_thread)
 
     def val_dataloader(self):
@@ -72,6 +74,7 @@ def train(
     *,
     max_steps,
     recipe=None,
+    images=datasets.TrainingImages,
     batch_size=16,
     seed=0,
     steps_per_epoch=250,
@@ -89,6 +92,7 @@ def train(
     out_dir : path for checkpoints and metrics
     max_steps : int, steps in all, those before a resume counted in
     recipe : batches.Recipe; the default one if None
+    images : what makes them, see `ImageStream`
     batch_size, seed : int
     steps_per_epoch : int, steps between two validations and checkpoints
     workers : int, processes that make images; 0 makes them on the model's device
@@ -135,6 +139,7 @@ def train(
     )
     stream = ImageStream(
         recipe or datasets.RECIPES["simulated"],
+        images=images,
         batch_size=batch_size,
         seed=seed,
         steps_per_epoch=steps_per_epoch,

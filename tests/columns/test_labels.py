@@ -1,11 +1,54 @@
-"""Labelled frames: what counts as a hit, and how batches become frames."""
+"""Labelled frames: what is told of them, and that labels stay on their columns."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from atomwork.columns import labels
 from atomwork.columns.labels import LabelledFrame
 from atomwork.simulation import batches
+
+
+def brightness(image, points):
+    return image[tuple(np.rint(points).astype(int).T)]
+
+
+@pytest.mark.parametrize("quarters", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_labels_turn_with_their_frame(labelled_frame, quarters, mirrored):
+    turned = labelled_frame.turned(quarters, mirrored)
+    assert turned.image.shape == ((150, 230) if quarters % 2 == 0 else (230, 150))
+    for name in ("columns", "optional"):
+        before, after = (brightness(f.image, getattr(f, name)) for f in (labelled_frame, turned))
+        assert after == pytest.approx(before)
+
+
+def test_the_eight_views_of_a_frame_differ(labelled_frame):
+    views = [labelled_frame.turned(k, m).image for k in range(4) for m in (False, True)]
+    assert len({view.tobytes() for view in views}) == 8
+
+
+def test_a_part_keeps_the_columns_that_lie_in_it(labelled_frame):
+    part = labelled_frame.cut((40, 60), (70, 100))
+    assert part.image.shape == (70, 100)
+    assert brightness(part.image, part.columns) == pytest.approx(brightness(labelled_frame.image, part.columns + (40, 60)))
+    inside = ((labelled_frame.columns >= (40, 60)) & (labelled_frame.columns <= (109, 159))).all(1)
+    assert len(part.columns) == inside.sum() > 5
+
+
+def test_a_table_tells_columns_spacing_and_polarity(labelled_frame):
+    points = np.concatenate([labelled_frame.columns, labelled_frame.optional])
+    table = pd.DataFrame(points, columns=["y", "x"]).assign(visible=np.arange(len(points)) < len(labelled_frame.columns))
+    for image, dark in ((labelled_frame.image, False), (-labelled_frame.image, True)):
+        told = LabelledFrame.of(image, table, dose=3.0)
+        assert np.array_equal(told.columns, labelled_frame.columns)
+        assert np.array_equal(told.optional, labelled_frame.optional)
+        assert (told.dark, told.dose) == (dark, 3.0)
+        assert len(LabelledFrame.of(image, points).columns) == len(points)
+    grid = np.stack(np.meshgrid(range(0, 150, 9), range(0, 230, 9), indexing="ij"), -1).reshape(-1, 2)
+    assert LabelledFrame.of(labelled_frame.image, grid).spacing == pytest.approx(9)
+    with pytest.raises(ValueError, match="frame 7 has 1 labelled columns; label two at least"):
+        LabelledFrame.of(labelled_frame.image, points[:1], name="frame 7")
 
 
 @pytest.mark.parametrize(("spacing", "tolerance"), [(20.0, 5.0), (np.nan, 2.0)])

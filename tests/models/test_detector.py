@@ -31,6 +31,19 @@ def test_gradient_reaches_every_parameter(batch):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.network.parameters())
 
 
+@pytest.mark.parametrize("max_steps", [5, 10, 100])
+def test_the_learning_rate_rises_and_falls_in_short_runs_too(max_steps):
+    net = AtomIDNet(widths=SMALL, max_steps=max_steps)
+    made = net.configure_optimizers()
+    schedule, rates = made["lr_scheduler"]["scheduler"], []
+    for _ in range(max_steps):
+        rates.append(schedule.get_last_lr()[0])
+        made["optimizer"].step()
+        schedule.step()
+    assert 0.8 * net.hparams.learning_rate < max(rates) <= net.hparams.learning_rate
+    assert rates[-1] < 0.01 * net.hparams.learning_rate
+
+
 def test_it_overfits_one_batch(batch):
     net = model()
     optimizer = torch.optim.AdamW(net.network.parameters(), 5e-3)
@@ -113,9 +126,19 @@ def test_weights_survive_the_file(tmp_path, batch):
 RUN = {"recipe": batches.Recipe(size=64), "batch_size": 4, "steps_per_epoch": 3, "workers": 0, "validation_batches": 1}
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")  # tips on workers and folders
-@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
-@pytest.mark.filterwarnings("ignore:.*LeafSpec:DeprecationWarning")
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_training_may_keep_the_statistics_of_the_normalisation(tmp_path, frozen):
+    net = model(frozen_statistics=frozen)
+    before = {name: value.clone() for name, value in net.network.state_dict().items()}
+    training.train(net, tmp_path, max_steps=4, progress=False, **RUN)  # validates in between
+    after = net.network.state_dict()
+    unmoved = {name for name in before if torch.equal(before[name], after[name])}
+    statistics = {name for name in before if "running" in name}
+    assert statistics
+    assert unmoved & statistics == (statistics if frozen else set())
+    assert "head.0.weight" not in unmoved
+
+
 def test_a_killed_run_resumes_to_the_same_result(tmp_path, monkeypatch):
     def train(out_dir, **options):
         net = model()
