@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
-from atomwork.simulation.batches import Batch, draw_targets, resampled, seeded_batch
+from atomwork.simulation.batches import Batch, resampled, seeded_batch
 from atomwork.simulation.chance import log_uniform
+from atomwork.simulation.truth import draw_targets
 
 SPACING = (7.0, 18.0)  # px, to which crops are brought; what is finer already stays, for enlarged noise looks like columns
 
@@ -71,7 +72,7 @@ def crop(rng, frame, size):
 
 
 def targets(columns, optional, spacing, size):
-    """`batches.draw_targets` of a crop of ``size`` px, columns just beyond it counted in: two (1, 1, size, size) tensors."""
+    """`truth.draw_targets` of a crop of ``size`` px, columns just beyond it counted in: two (1, 1, size, size) tensors."""
     margin = int(np.ceil(spacing))
     canvas = size + 2 * margin
     near = [p[((p >= 0) & (p <= canvas - 1)).all(1)] for p in (columns + margin, optional + margin)]

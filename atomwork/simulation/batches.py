@@ -8,15 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.spatial import cKDTree
 
-from atomwork.simulation import carbon, forward, noise, scenes, visibility
+from atomwork.simulation import carbon, forward, noise, scenes, truth
 from atomwork.simulation.cells import Cells
 from atomwork.simulation.chance import log_uniform, sometimes
-from atomwork.simulation.visibility import Visibility
 
 COARSEST, MARGIN = 48.0, 32  # px, largest distance of neighbours of which the scale is learned, and the margin that suits it
-MIN_COLUMNS_FOR_SPACING = 4
 
 
 @dataclass(frozen=True)
@@ -114,17 +111,6 @@ def draw_scenes(rng, recipe, count):
     return drawn, np.array(widths)
 
 
-def concatenate(arrays, width=None):
-    """Rows of all images as one tensor, float32."""
-    shape = (0, 2) if width is None else (0,)
-    return torch.from_numpy(np.concatenate([np.empty(shape), *arrays]).astype(np.float32))
-
-
-def image_indices(arrays):
-    """Which image every row of ``arrays`` belongs to, as one int tensor."""
-    return torch.from_numpy(np.repeat(np.arange(len(arrays)), [len(a) for a in arrays]))
-
-
 def background(clean, torch_rng, rng, dark):
     """Intensity under the columns (B, H, W), in units of their brightest pixel."""
     count = len(clean)
@@ -152,21 +138,6 @@ def recording(rng, count):
     }
 
 
-def image_spacing(scene, width, columns, faint):
-    """The spacing that sets the target's width: the mean distance of what counts to the nearest visible column.
-
-    Isolated atoms have no lattice: there the spacing is four widths, so that the target is as wide as an atom. Where next
-    to nothing counts it is the scene's: of columns that can only be guessed, too, a detector must know how large they are.
-    """
-    if len(columns) + len(faint) == 0:
-        return np.nan
-    if scene.family == "isolated":
-        return 4 * width
-    if len(columns) < MIN_COLUMNS_FOR_SPACING:
-        return scene.spacing
-    return cKDTree(np.concatenate([columns, faint])).query(columns, k=2)[0][:, 1].mean()
-
-
 def render_scenes(drawn, widths, rng, torch_rng, device):
     """Noise-free images of scenes and the columns in them.
 
@@ -188,9 +159,9 @@ def render_scenes(drawn, widths, rng, torch_rng, device):
         tail_ratio=torch.as_tensor(rng.uniform(2, 6, count), dtype=torch.float32, device=device),
     )
     impulses = forward.splat(
-        concatenate([s.positions for s in drawn]).to(device),
-        concatenate([s.brightness for s in drawn], 1).to(device),
-        image_indices([s.positions for s in drawn]).to(device),
+        forward.concatenate([s.positions for s in drawn]).to(device),
+        forward.concatenate([s.brightness for s in drawn], 1).to(device),
+        forward.image_indices([s.positions for s in drawn]).to(device),
         count,
         shape,
     )
@@ -227,15 +198,13 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
     dose, camera = log_uniform(rng, *recipe.dose, count), recording(rng, count)
     scale = torch.as_tensor(dose, dtype=torch.float32, device=device) / intensity.amax((1, 2))
     electrons = intensity * scale[:, None, None]
-    positions, index, kinds = judge(
+    positions, index, kinds = truth.judge(
         electrons, drawn, scale, sign * height, widths, camera["readout"], unrest * scale[:, None, None]
     )
     positions[:, 1] += torch.as_tensor(noise.lag_delay(camera["lag"]), dtype=torch.float32, device=device)[index]
-    columns, faint, hidden = (
-        split(positions, index, kinds, count, kind) for kind in (Visibility.COUNTS, Visibility.OPTIONAL, Visibility.HIDDEN)
-    )
-    spacing = [image_spacing(*of_one) for of_one in zip(drawn, widths, columns, faint, strict=True)]
-    target, weight = draw_targets(columns, faint, spacing, widths, clean.shape[-2:], device)
+    columns, faint, hidden = truth.split(positions, index, kinds, count)
+    spacing = [truth.image_spacing(*of_one) for of_one in zip(drawn, widths, columns, faint, strict=True)]
+    target, weight = truth.draw_targets(columns, faint, spacing, widths, clean.shape[-2:], device)
     inner = slice(recipe.margin, -recipe.margin)
     exposed = electrons[:, inner, inner]
     peak = exposed.amax((1, 2))
@@ -247,62 +216,10 @@ def make_batch(rng, torch_rng, recipe, count, device="cpu"):
         spacing=torch.tensor(spacing, dtype=torch.float32),
         dark=torch.from_numpy(dark),
         dose=peak,
-        columns=[inside(c, recipe) for c in columns],
-        optional=[others(*of_one, recipe) for of_one in zip(columns, faint, hidden, strict=True)],
+        columns=[truth.inside(c, recipe) for c in columns],
+        optional=[truth.others(*of_one, recipe) for of_one in zip(columns, faint, hidden, strict=True)],
         names=[s.name for s in drawn],
     )
-
-
-def judge(electrons, drawn, scale, height, widths, readout, unrest):
-    """`visibility.judge` for scenes whose columns of brightness 1 stand ``height * scale`` electrons high."""
-    index = image_indices([s.positions for s in drawn]).to(electrons.device)
-    positions = concatenate([s.positions for s in drawn]).to(electrons.device)
-
-    def spread(values):
-        return torch.as_tensor(values, dtype=torch.float32, device=electrons.device)[index]
-
-    columns = visibility.Columns(
-        positions=positions,
-        image=index,
-        amplitude=concatenate([s.brightness for s in drawn], 1).to(electrons.device) * spread(height) * scale[index],
-        width=spread(widths),
-        readout=spread(readout),
-        speckle=visibility.sample(unrest, positions, index),
-    )
-    return visibility.judge(electrons, columns)
-
-
-def split(positions, index, kinds, count, kind):
-    """Per image, the (y, x) of the columns of one `Visibility`."""
-    positions, index, kinds = (t.cpu().numpy() for t in (positions, index, kinds))
-    return [positions[(index == i) & (kinds == kind)].astype(float) for i in range(count)]
-
-
-def draw_targets(columns, faint, spacing, widths, shape, device):
-    """Confidence map to learn and its weight; see `Batch`."""
-    count = len(columns)
-    width = torch.as_tensor(np.where(np.isnan(spacing), 4 * widths, spacing) / 4, dtype=torch.float32, device=device)
-    transfer = forward.round_transfer(shape, width.clamp_min(forward.SPLAT_WIDTH))
-    maps = []
-    for points in (columns, faint):
-        ones = torch.ones(sum(map(len, points)), device=device)
-        impulses = forward.splat(concatenate(points).to(device), ones, image_indices(points).to(device), count, shape)
-        maps.append(forward.convolve(impulses, transfer).clamp(0, 1))
-    return maps[0], (1 - 1.5 * maps[1]).clamp(0, 1)
-
-
-def inside(points, recipe, reach=0.0):
-    """Canvas coordinates as crop coordinates, those more than ``reach`` [px] outside the crop dropped."""
-    points = points - recipe.margin
-    return points[((points >= -reach) & (points <= recipe.size - 1 + reach)).all(1)]
-
-
-def others(columns, faint, hidden, recipe):
-    """Places of the columns that a crop shows but does not ask for: too faint ones, and any whose centre lies just beyond."""
-    reach = recipe.coarsest / 4  # the largest distance of a hit
-    near = inside(columns, recipe, reach)
-    beyond = near[((near < 0) | (near > recipe.size - 1)).any(1)]
-    return np.concatenate([beyond, *(inside(points, recipe, reach) for points in (faint, hidden))])
 
 
 def reduced(batch, factor):

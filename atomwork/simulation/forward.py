@@ -23,6 +23,17 @@ SPLAT_REACH = 4  # px, five standard deviations
 TAILS = 8.0  # Å around an image from where the probe's tails still reach into it
 
 
+def concatenate(arrays, width=None):
+    """Rows of all images as one tensor, float32."""
+    shape = (0, 2) if width is None else (0,)
+    return torch.from_numpy(np.concatenate([np.empty(shape), *arrays]).astype(np.float32))
+
+
+def image_indices(arrays):
+    """Which image every row of ``arrays`` belongs to, as one int tensor."""
+    return torch.from_numpy(np.repeat(np.arange(len(arrays)), [len(a) for a in arrays]))
+
+
 def splat(positions, amplitudes, image_index, n_images, shape):
     """Narrow Gaussians of unit integral at sub-pixel places, periodic.
 
