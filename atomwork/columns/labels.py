@@ -72,8 +72,7 @@ class LabelledFrame:
         neither right nor wrong.
         """
         places = matching.as_points(found)
-        beyond = ((places < 0) | (places > np.array(self.image.shape) - 1)).any(1)
-        optional = np.concatenate([self.optional, places[beyond]])
+        optional = np.concatenate([self.optional, places[beyond_border(places, self.image.shape) > 0]])
         return matching.match(places, self.columns, tolerance=self.tolerance, optional=optional)
 
     def turned(self, quarters, mirrored):
@@ -88,13 +87,18 @@ class LabelledFrame:
         return replace(self, image=image, columns=points[0], optional=points[1])
 
     def cut(self, corner, size):
-        """The part of (h, w) ``size`` whose first pixel is ``corner`` (y, x)."""
-        inside = []
-        for points in (self.columns, self.optional):
-            moved = points - corner
-            inside.append(moved[((moved >= 0) & (moved <= np.array(size) - 1)).all(1)])
+        """The part of (h, w) ``size`` whose first pixel is ``corner`` (y, x); columns just beyond it become optional."""
+        columns, optional = self.columns - corner, self.optional - corner
+        away = beyond_border(columns, size)
+        near = columns[(away > 0) & (away <= self.tolerance)]
+        optional = np.concatenate([optional[beyond_border(optional, size) <= self.tolerance], near])
         image = self.image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
-        return replace(self, image=image, columns=inside[0], optional=inside[1])
+        return replace(self, image=image, columns=columns[away <= 0], optional=optional)
+
+
+def beyond_border(points, shape):
+    """How far points (N, 2) lie beyond the centres of the outermost pixels of an (H, W) image [px]; inside, 0 or less."""
+    return np.maximum(-points, points - np.array(shape) + 1).max(1)
 
 
 def darker(image, places, spacing):

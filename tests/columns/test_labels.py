@@ -36,6 +36,16 @@ def test_a_part_keeps_the_columns_that_lie_in_it(labelled_frame):
     assert len(part.columns) == inside.sum() > 5
 
 
+def test_columns_centred_just_beyond_a_part_are_optional(labelled_frame):
+    corner, size = labelled_frame.columns[len(labelled_frame.columns) // 2].astype(int) + (2, 0), (60, 60)
+    part = labelled_frame.cut(corner, size)
+    whole = np.concatenate([labelled_frame.columns, labelled_frame.optional]) - corner
+    away = np.maximum(-whole, whole - (np.array(size) - 1)).max(1)
+    assert (part.optional < 0).any()
+    assert len(part.columns) + len(part.optional) == (away <= part.tolerance).sum()
+    assert part.agreement(whole[away <= part.tolerance]).f1 == 1
+
+
 def test_a_table_tells_columns_spacing_and_polarity(labelled_frame):
     points = np.concatenate([labelled_frame.columns, labelled_frame.optional])
     table = pd.DataFrame(points, columns=["y", "x"]).assign(visible=np.arange(len(points)) < len(labelled_frame.columns))
