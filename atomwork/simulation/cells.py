@@ -10,6 +10,7 @@ from atomwork.simulation.motifs import TRAINING_MOTIFS, Motif, nearest_distance,
 
 CLOSEST = 0.45  # nearest distance in a random cell over the side of the square that each column has to itself [-]
 INDEPENDENT = (1, 4)  # fewest and most columns in a random cell that no symmetry relates
+MANY = (9, 14)  # the same in a cell of many columns
 MOST = 16  # columns in a random cell with symmetry
 
 INVERSION, MIRROR = np.diag([-1, -1]), np.diag([-1, 1])
@@ -134,6 +135,11 @@ def symmetric_cell(rng, system, sites):
 def any_motif(rng):
     """A random cell, with symmetry or without."""
     return symmetric_motif(rng) if rng.random() < 0.6 else random_motif(rng)
+
+
+def trained_motif(rng):
+    """A random cell that a detector learns from: one of few columns, or without symmetry and of many."""
+    return random_motif(rng, MANY) if rng.random() < 0.35 else any_motif(rng)
 
 
 @dataclass(frozen=True)

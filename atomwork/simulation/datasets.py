@@ -11,15 +11,16 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from atomwork.simulation.batches import Recipe, seeded_batch
-from atomwork.simulation.cells import Cells, random_motif
+from atomwork.simulation.cells import Cells, random_motif, trained_motif
 from atomwork.simulation.motifs import TEST_MOTIFS, VALIDATION_MOTIFS
 
 # Detection reduces images to about 9 px; on coarser ones only the scale has to be read.
-_SCALES = {"spacing": (4.0, 14.0), "coarse_share": 0.2, "support_share": 0.25, "reductions": (1, 2)}
+_TRAINING = {"cells": Cells(random_share=0.7, random=trained_motif), "support_share": 0.25}
+_TRAINING |= {"spacing": (4.0, 14.0), "coarse_share": 0.2, "reductions": (1, 2)}
 RECIPES = {
-    "simulated": Recipe(**_SCALES),
-    "crystals": Recipe(families={"lattice": 6, "bilayer": 2, "particle": 1, "empty": 1}, **_SCALES),
-    "isolated": Recipe(families={"isolated": 8, "particle": 1, "empty": 1}, **_SCALES),
+    "simulated": Recipe(**_TRAINING),
+    "crystals": Recipe(families={"lattice": 6, "bilayer": 2, "particle": 1, "empty": 1}, **_TRAINING),
+    "isolated": Recipe(families={"isolated": 8, "particle": 1, "empty": 1}, **_TRAINING),
 }
 
 
@@ -67,7 +68,8 @@ def validation_batches(batches=10, batch_size=16, device="cpu"):
 
 
 TEST_SEED = 7_333
-TEST_INDEPENDENT = (5, 6)  # columns in a random cell, more than `cells.INDEPENDENT` has
+TEST_INDEPENDENT = (5, 6)  # columns in a random cell: more than `cells.INDEPENDENT` has, fewer than `cells.MANY`
+VALIDATION_INDEPENDENT = (7, 8)
 TEST_CELLS = Cells(TEST_MOTIFS, 0.4, random=partial(random_motif, columns=TEST_INDEPENDENT))
 _TEST = {"cells": TEST_CELLS, "dose": (5.0, 500.0), "spacing": (5.0, 36.0)}
 TEST_GROUPS = {
@@ -82,8 +84,8 @@ TEST_GROUPS = {
     "dark columns": Recipe(size=384, families={"lattice": 1}, dark_share=1, **_TEST),
 }
 
-
-VALIDATION_GROUPS = {group: replace(recipe, cells=Cells(VALIDATION_MOTIFS)) for group, recipe in TEST_GROUPS.items()}
+VALIDATION_CELLS = Cells(VALIDATION_MOTIFS, 0.4, random=partial(random_motif, columns=VALIDATION_INDEPENDENT))
+VALIDATION_GROUPS = {group: replace(recipe, cells=VALIDATION_CELLS) for group, recipe in TEST_GROUPS.items()}
 HELD_OUT = {"test": (TEST_GROUPS, TEST_SEED), "validation": (VALIDATION_GROUPS, VALIDATION_SEED)}
 
 

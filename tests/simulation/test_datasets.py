@@ -6,7 +6,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from atomwork.columns import peaks
-from atomwork.simulation import batches, cells, crystals, datasets, motifs, scenes
+from atomwork.simulation import batches, cells, crystals, datasets, motifs, scenes, truth
 from atomwork.simulation.recipes import subjects
 
 
@@ -77,7 +77,7 @@ def test_a_reduced_batch_shows_its_columns_where_its_target_peaks(factor):
     assert torch.allclose(coarse.spacing, fine.spacing / factor)
     for moved, right in ((0.0, True), (0.25, False)):
         places = [columns + moved for columns in coarse.columns]
-        drawn = batches.draw_targets(places, [np.empty((0, 2))] * 6, coarse.spacing.numpy(), np.full(6, 2.0), (128, 128), "cpu")
+        drawn = truth.draw_targets(places, [np.empty((0, 2))] * 6, coarse.spacing.numpy(), np.full(6, 2.0), (128, 128), "cpu")
         inner = slice(12, -12)  # columns beyond the border shine into the image
         assert torch.allclose(coarse.target[:, 0, inner, inner], drawn[0][:, inner, inner], atol=0.03) == right
     for image, columns in zip(coarse.image[:, 0].numpy(), coarse.columns, strict=True):
@@ -120,7 +120,9 @@ def test_no_crystal_is_shared():
     shown = {name.split()[0].rstrip(",") for name in subjects.VALIDATION}
     assert not (compounds[0] | compounds[1]) & (tested | compounds[2])
     assert not shown & (compounds[0] | tested | compounds[2])
-    assert cells.INDEPENDENT[1] < datasets.TEST_INDEPENDENT[0]
+    trained = {*range(*cells.INDEPENDENT), cells.INDEPENDENT[1], *range(*cells.MANY), cells.MANY[1]}
+    assert not trained & {*datasets.TEST_INDEPENDENT, *datasets.VALIDATION_INDEPENDENT}
+    assert not {*datasets.TEST_INDEPENDENT} & {*datasets.VALIDATION_INDEPENDENT}
     assert datasets.VALIDATION_SEED != datasets.TEST_SEED
 
 
