@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import median_filter
 
-from atomwork.analysis import atomap_steps, detect
+from atomwork.analysis import atomap_steps, confidence, detect
 from atomwork.columns import blobs
 from atomwork.columns import findfoci as foci
 
@@ -41,7 +41,7 @@ class Scaled:
 
 def scaled(image, limits, dark):
     """`Scaled` of a Micrograph or array; ``limits`` are the intensities of 0 and 1, found if None."""
-    pixels = detect.checked(getattr(image, "image", image)).astype(np.float64)
+    pixels = confidence.checked(getattr(image, "image", image)).astype(np.float64)
     if limits is None:
         calm = median_filter(pixels, 3)
         calm = calm if np.ptp(calm) else pixels

@@ -9,13 +9,14 @@ from atomwork.analysis import detect
 KNOTS = 24  # groups of equally many columns from which the steps of a calibration are read, at most
 
 
-def judged(frames, *, model="atomid"):
+def judged(frames, *, model="atomid", **reading):
     """Every column that is found in labelled frames, but those at optional places.
 
     Parameters
     ----------
     frames : iterable of LabelledFrame
     model : str, see `weights.load`
+    reading : see `detect.columns`
 
     Returns
     -------
@@ -24,7 +25,7 @@ def judged(frames, *, model="atomid"):
     """
     confidences, rights = [], []
     for frame in frames:
-        found = detect.locate(frame.image, model=model)
+        found = detect.locate(frame.image, model=model, **reading)
         result = frame.agreement(found)
         right = np.isin(np.arange(len(found)), result.pairs[:, 0])
         confidences.append(found["confidence"].to_numpy()[result.judged])

@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from atomwork.analysis import baselines, detect, tuning
-from atomwork.models.networks import turned
+from atomwork.analysis.confidence import VIEWS, confidence_map
 
 OURS, THOROUGH = "AtomID-Net", "AtomID-Net, 8 views"
 RIVALS = {
@@ -33,7 +33,7 @@ READOUTS = {
 def detectors(model="atomid"):
     """Ours, at once and with all its views, and its rivals by name."""
     ours = partial(detect.detect, model=model)
-    return {OURS: ours, THOROUGH: partial(ours, views=turned.MOST), **RIVALS}
+    return {OURS: ours, THOROUGH: partial(ours, views=VIEWS), **RIVALS}
 
 
 def compare(frames, detectors, *, parameters=None, progress=True):
@@ -146,7 +146,7 @@ def readouts(frames, *, model="atomid", progress=True):
     """
     rows = []
     for number, frame in enumerate(tqdm(frames, desc="frames", unit="frame", disable=not progress)):
-        seen = detect.confidence_map(frame.image, model=model)
+        seen = confidence_map(frame.image, model=model)
         ways = {"NMS": partial(detect.columns, confidence=seen, refine=False)}
         ways |= {name: partial(on_map, seen, readout) for name, readout in READOUTS.items()}
         rows += [{"frame": number, "detector": name, **row(frame, *attempt(way, frame))} for name, way in ways.items()]

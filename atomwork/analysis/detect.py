@@ -1,189 +1,24 @@
-"""Where the columns are and how sure we are: AtomID-Net at any magnification, then the sub-pixel fit."""
+"""Where the columns are and how sure we are: peaks of AtomID-Net's map, then the sub-pixel fit and what it tells."""
 
 import warnings
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-import torch
-import torch.nn.functional as F
 
-from atomwork import weights
-from atomwork.columns import counting, fit, neighbours, peaks
-from atomwork.models.detector import SEPARATION, AtomIDNet
-from atomwork.models.networks import turned
-from atomwork.models.networks.unet import pool_scale
-from atomwork.simulation.batches import resampled
+from atomwork.analysis.confidence import confidence_map
+from atomwork.columns import evidence, fit, neighbours, peaks
+from atomwork.models.detector import SEPARATION
 
-WORKING_SPACING = 12.0  # the column spacing that the network is given [px]
-TOLERATED = 1.35  # factor on that spacing within which no other scale is tried [-]
-SCALES = (0.2, 1.0)  # smallest and largest magnification [-]; enlarged noise would look like columns
-LOOK, LOOKS = 192, 2  # side of the tiles from which the first spacing is read [px], and how many along either axis
-TILE, OVERLAP = 1280, 352  # larger images pass in tiles of this side [px]; the network looks aside by 172 px at most
 POSITION_STD = 0.06  # error allowed the network's own positions over the spacing; 0.035 was seen in validation [-]
 SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every column several peaks
 FEW = 10  # columns below which the spacing is the network's guess
-MIN_SIDE = 32  # px, shortest side of an image
-DOUBTFUL = 0.8  # share of the columns expected to be right below which `detect` warns
-SAMPLE = 2**18  # pixels from which median and deviation of larger images are taken
+DOUBTFUL = 0.9  # share of the columns expected to be right below which `detect` warns
+EVEN = 0.1  # the published lower bound: a peak so high is as often right as wrong
+CANDIDATE = 0.006  # height from which the judge is asked
 
 
 class Unfamiliar(UserWarning):
     """An image of a kind that the network does not know, or that shows too little."""
-
-
-@dataclass(frozen=True)
-class ConfidenceMap:
-    """What the network says of an image.
-
-    Attributes
-    ----------
-    confidence : (h, w) float32 array, confidence of a column being centred there [0–1]
-    magnification : (2,) float, size of the map over the size of the image, y and x [-]
-    spacing : float, predicted spacing of the columns in the image [px]
-    dark : bool, columns are darker than their surroundings
-    calibration : heights of the map and the share of peaks so high that are columns, or None; see `calibration.calibrate`
-    """
-
-    confidence: np.ndarray
-    magnification: tuple
-    spacing: float
-    dark: bool
-    calibration: tuple | None = None
-
-    def on_image(self, positions):
-        """Positions (N, 2) on the map as positions on the image [px]."""
-        return (positions + 0.5) / np.array(self.magnification) - 0.5
-
-    def probability(self, positions):
-        """How sure peaks (N, 2) of the map are: their heights, calibrated where the weight is."""
-        pixels = np.rint(positions).astype(int).clip(0, np.array(self.confidence.shape) - 1)
-        height = self.confidence[tuple(pixels.T)]
-        return height if self.calibration is None else np.interp(height, *self.calibration)
-
-
-def network(model, views=1):
-    """The network of a weight, ready for inference, and its calibration; read again when the file changes."""
-    if not 1 <= views <= turned.MOST:
-        raise ValueError(
-            f"views={views} is outside 1–{turned.MOST}; take 1, which is fastest, or {turned.MOST}, which finds most."
-        )
-    net, calibration = loaded(str(model), weights.stamp(model))
-    return turned.Turned(net, views) if views > 1 else net, calibration
-
-
-@lru_cache(maxsize=4)
-def loaded(model, _stamp):
-    """See `network`."""
-    tensors, settings = weights.load(model)
-    return AtomIDNet.from_weights(tensors, settings).inference_network(), settings.get("calibration")
-
-
-def checked(image):
-    """An image (H, W) as an array; ValueError if there is nothing to detect in it."""
-    image = np.asarray(image)
-    if image.ndim != 2:
-        raise ValueError(f"image has shape {image.shape}; detect takes one (H, W) image, so pick a frame of a stack.")
-    if min(image.shape) < MIN_SIDE:
-        raise ValueError(
-            f"image is {image.shape[0]} × {image.shape[1]} px; detection needs at least {MIN_SIDE} × {MIN_SIDE} px."
-        )
-    if not np.isfinite(image).all():
-        raise ValueError("image holds NaN or infinite pixels; replace or crop them before detection.")
-    if image.min() == image.max():
-        raise ValueError(f"image is constant ({image.flat[0]:g} everywhere); there is nothing to detect.")
-    return image
-
-
-def normalised(image):
-    """(1, 1, H, W) float32 tensor of zero median and unit deviation, whatever offset and unit the image has."""
-    image = checked(image)
-    step = max(1, int(np.sqrt(image.size / SAMPLE)))
-    sample = image[::step, ::step].astype(np.float64)
-    middle, deviation = np.median(sample), sample.std() or np.ptp(image)
-    return torch.from_numpy(counting.rescaled(image, deviation, -middle))[None, None]
-
-
-@torch.inference_mode()
-def first_look(net, image):
-    """Log spacing and dark logit from a few tiles spread over the image, all cells voting together."""
-    places = (np.arange(LOOKS) + 0.5) / LOOKS
-    starts = [np.unique((places * max(n - LOOK, 0)).astype(int)) for n in image.shape[-2:]]
-    tiles = torch.cat([image[..., y : y + LOOK, x : x + LOOK] for y in starts[0] for x in starts[1]])
-    return pool_scale(together([net.scale(padded(tiles, net.stride))]))
-
-
-def together(votes):
-    """The votes (B, 3, h, w) of all tiles as those of one image, (1, 3, n, 1)."""
-    return torch.cat([tiles.transpose(0, 1).flatten(1) for tiles in votes], 1)[None, ..., None]
-
-
-def padded(image, stride):
-    """The image mirrored at its bottom and right up to multiples of the network's stride."""
-    height, width = image.shape[-2:]
-    return F.pad(image, (0, -width % stride, 0, -height % stride), mode="reflect")
-
-
-@torch.inference_mode()
-def run(net, image):
-    """Confidence (h, w) and scale votes (1, 3, n, 1) of a whole image, in overlapping tiles if it is large."""
-    height, width = image.shape[-2:]
-    confidence, votes, variance = np.empty((height, width), np.float32), [], image.var(correction=0)
-    for top in tile_starts(height):
-        for left in tile_starts(width):
-            tile = image[..., top : top + TILE, left : left + TILE]
-            logits, scale = net(padded(tile, net.stride), variance)
-            votes.append(scale)
-            # a tile is trusted up to half the overlap from its inner borders
-            y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
-            kept = torch.sigmoid(logits.float()[0, 0, y0 : tile.shape[-2], x0 : tile.shape[-1]])
-            confidence[top + y0 : top + tile.shape[-2], left + x0 : left + tile.shape[-1]] = kept.numpy()
-    return confidence, together(votes)
-
-
-def tile_starts(length):
-    """Where tiles of `TILE` px begin along a side."""
-    return range(0, max(length - OVERLAP, 1), TILE - OVERLAP)
-
-
-def magnified(image, magnification):
-    """The image on other pixels, as many times as many along either axis."""
-    size = [max(MIN_SIDE, round(n * magnification)) for n in image.shape[-2:]]
-    if size == list(image.shape[-2:]):
-        return image
-    return resampled(image, size)
-
-
-def confidence_map(image, *, model="atomid", views=1):
-    """Run the network on an image at the magnification that suits it.
-
-    Parameters
-    ----------
-    image : (H, W) float array, intensity [arb.]
-    model : str, see `weights.load`
-    views : int, see `detect`
-
-    Returns
-    -------
-    ConfidenceMap
-
-    Raises
-    ------
-    ValueError : the image is not two-dimensional, too small, constant or not finite; views outside 1–8
-    """
-    (net, calibration), source = network(model, views), normalised(image)
-    log_spacing, dark = first_look(net, source)
-    for _ in range(3):
-        magnification = float(np.clip(WORKING_SPACING / log_spacing.exp().item(), *SCALES))
-        scaled = magnified(source, magnification)
-        ratio = tuple(a / b for a, b in zip(scaled.shape[-2:], source.shape[-2:], strict=True))
-        confidence, votes = run(net, scaled)
-        found, dark = pool_scale(votes)
-        log_spacing = found - np.log(np.sqrt(ratio[0] * ratio[1]))
-        if 1 / TOLERATED < found.exp().item() / WORKING_SPACING < TOLERATED:
-            break
-    return ConfidenceMap(confidence, ratio, log_spacing.exp().item(), dark.item() > 0, calibration)
 
 
 def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True):
@@ -199,6 +34,34 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
     -------
     DataFrame : see `detect`
     """
+    judge = confidence.judge if refine else None
+    lowest = min(lower_bound, CANDIDATE) if judge else lower_bound
+    table = candidates(image, confidence, lower_bound=lowest, window_size=window_size, refine=refine)
+    if judge and len(table):
+        table["confidence"] = judge.probability(numbers(table, confidence))
+        right, wrong = EVEN * table["confidence"], (1 - EVEN) * (1 - table["confidence"])
+        table = table[(1 - lower_bound) * right >= lower_bound * wrong]
+    else:
+        table["confidence"] = confidence.calibrated(table["height"])
+    table = table.drop(columns=["height", "way"]).sort_values(["y", "x"], ignore_index=True)
+    sure = judge or confidence.calibration is not None
+    expected = float(table["confidence"].mean()) if sure and len(table) else None
+    known = {"spacing": measured_spacing(table, confidence.spacing), "dark": confidence.dark}
+    table.attrs.update(known, expected_precision=expected)
+    return table
+
+
+def candidates(image, confidence, *, lower_bound=CANDIDATE, window_size=None, refine=True):
+    """The peaks of a map and their fits, before anything weighs them.
+
+    Parameters
+    ----------
+    image, confidence, lower_bound, window_size, refine : see `columns`
+
+    Returns
+    -------
+    DataFrame : as of `detect`, without confidence; with height, that of the map [0–1], and way, how far the fit went [px]
+    """
     scale = float(np.sqrt(np.prod(confidence.magnification)))
     if window_size is None:
         window_size = max(SEPARATION * confidence.spacing, SMALLEST_WINDOW / scale)
@@ -213,16 +76,19 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
         table = pd.DataFrame(positions, columns=["y", "x"]).assign(y_std=np.nan, x_std=np.nan)
         table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
         margin = 0
-    table["confidence"] = confidence.probability(on_map)
+    table["height"] = confidence.height(on_map)
+    table["way"] = np.hypot(*(table[["y", "x"]].to_numpy() - positions).T)
     kept = peaks.suppress(table[["y", "x"]].to_numpy(), window_size / 2)  # two fits that ran into one column
     for axis, length in zip(("y", "x"), image.shape, strict=True):
         # flanks of columns beyond the border: fits that end there, or are refused in the map's outermost pixels
         kept &= table[axis].between(margin - 0.5, length - 0.5 - margin).to_numpy()
-    table = table[kept].sort_values(["y", "x"], ignore_index=True)
-    expected = float(table["confidence"].mean()) if confidence.calibration is not None and len(table) else None
-    known = {"spacing": measured_spacing(table, confidence.spacing), "dark": confidence.dark}
-    table.attrs.update(known, expected_precision=expected)
-    return table
+    return table[kept].reset_index(drop=True)
+
+
+def numbers(table, confidence):
+    """What speaks for each of the `candidates`, see `evidence.gather`."""
+    map_spacing = confidence.spacing * float(np.sqrt(np.prod(confidence.magnification)))
+    return evidence.gather(table, confidence.spacing, map_spacing, EVEN)
 
 
 def doubt(table):
@@ -264,9 +130,10 @@ def detect(image, *, model="atomid", views=1, lower_bound=0.1, window_size=None,
     ----------
     image : Micrograph or (H, W) float array, intensity on a linear scale [arb.], bright or dark columns
     model : str, registered weight or path of a .safetensors file
-    views : int, 1–8, how many turned and mirrored copies of the image the network looks at; its time grows with them, and
-        the mean of all finds more on hard images
-    lower_bound : float, smallest height of the network's map that is kept, 0–1 (the filter lower bound)
+    views : int, 1–8, how often the network looks at the image: turned by quarters, and every second time on finer pixels.
+        Its time grows with them, and their mean finds more on hard images
+    lower_bound : float, smallest height of the network's map that is kept, 0–1 (the filter lower bound). Where a fit adds its
+        evidence, the height that means as much: at the published 0.1 what is rather a column than not is kept
     window_size : float, side of the window that holds one column [px] (the filter window size);
         0.55 of the predicted spacing if None
     refine : bool, fit a Gaussian to every column for sub-pixel positions with error bars

@@ -65,14 +65,16 @@ def labelled_frame(path, tolerance):
 
 
 def drawn(per_group=60, which="test"):
-    """The frames drawn with linear optics, of random cells and crystals that training lacks, in the groups of the test set.
+    """The frames drawn with linear optics, in the groups of the test set.
+
+    Test and validation frames show cells and crystals that training lacks.
 
     Parameters
     ----------
     per_group : int
-    which : {"test", "validation"}
+    which : {"test", "validation", "training"}
     """
-    for group, batch in datasets.held_out_images(per_group, which):
+    for group, batch in datasets.grouped_images(per_group, which):
         yield from of_batch(batch, group)
 
 

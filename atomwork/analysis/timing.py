@@ -6,7 +6,7 @@ from time import perf_counter
 import pandas as pd
 import torch
 
-from atomwork.analysis import comparison, detect
+from atomwork.analysis import comparison, confidence, detect
 from atomwork.columns import fit
 
 BATCH = 16  # images that a GPU is given at once
@@ -25,11 +25,11 @@ def steps(image, *, model="atomid", repeats=5):
     -------
     DataFrame : step, device, ms
     """
-    seen = detect.confidence_map(image, model=model)
+    seen = confidence.confidence_map(image, model=model)
     places = detect.columns(image, seen, refine=False)
     known = {"position_std": detect.POSITION_STD * seen.spacing, "spacing": seen.spacing}
     ours = {
-        "network": partial(detect.confidence_map, image, model=model),
+        "network": partial(confidence.confidence_map, image, model=model),
         "read-out: NMS": partial(detect.columns, image, seen, refine=False),
         **{f"read-out: {name}": partial(way, seen.confidence) for name, way in comparison.READOUTS.items()},
         "fit": partial(fit.refine, image, places[["y", "x"]].to_numpy(), **known),
@@ -55,8 +55,8 @@ def fastest(task, repeats):
 @torch.inference_mode()
 def on_gpu(image, model, repeats):
     """Rows of `steps` for the network alone on a GPU, whole images one by one and in batches, per image."""
-    net = detect.network(model)[0].to("cuda")
-    one = detect.padded(detect.normalised(image), net.stride).cuda()
+    net = confidence.networks(model)[0].to("cuda")
+    one = confidence.padded(confidence.normalised(image), net.stride).cuda()
 
     def run(batch):
         net(batch)

@@ -65,7 +65,7 @@ def refine(image, positions, *, position_std=None, spacing=None, width=None, ell
     DataFrame : one row per position with y, x, y_std, x_std [px], amplitude, background [intensity],
         width [px] (the geometric mean) and, if elliptical, width_major, width_minor [px] and angle [rad]
         of the major axis from x towards y. Where no fit is possible the position is the given one and
-        y_std, x_std are NaN. ``attrs``: spacing [px], gain [intensity per electron],
+        y_std, x_std are NaN. ``attrs``: spacing [px], gain [intensity per electron], offset [intensity],
         dispersion (how much larger the residuals are than counting noise, as a variance).
 
     Raises
@@ -92,7 +92,7 @@ def refine(image, positions, *, position_std=None, spacing=None, width=None, ell
     image, usual = np.asarray(image), {"position_std": position_std, "width": width or spacing / 5, "spacing": spacing}
     bands = [fit_band(image, positions, band, (gain, offset), elliptical, **usual) for band in row_bands(positions)]
     result = pd.concat(bands).sort_index()
-    result.attrs.update(spacing=spacing, gain=gain, dispersion=float(result.pop("dispersion").median()))
+    result.attrs.update(spacing=spacing, gain=gain, offset=offset, dispersion=float(result.pop("dispersion").median()))
     return result
 
 
@@ -119,10 +119,11 @@ def fit_band(image, positions, band, noise, elliptical, *, position_std, width, 
     result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance).assign(dispersion=dispersion.numpy())
     result["amplitude"] *= gain
     result["background"] = result["background"] * gain - offset
-    uncertain = ~(result[["y_std", "x_std"]].max(axis=1, skipna=False) < spacing / 2)
-    failed = fit.bounds.reached(fit.parameters).numpy() | uncertain.to_numpy()
-    result.loc[failed, ["y", "x"]] = places[failed]
-    result.loc[failed, ["y_std", "x_std"]] = np.nan
+    certain = np.maximum(result["y_std"], result["x_std"]) < spacing / 2  # not so where either is NaN
+    done = (certain & ~fit.bounds.reached(fit.parameters).numpy()).to_numpy()
+    for axis, given in zip(("y", "x"), places.T, strict=True):
+        result[axis] = np.where(done, result[axis], given)
+        result[f"{axis}_std"] = np.where(done, result[f"{axis}_std"], np.nan)
     result["y"] += top
     return result.set_index(near)[(row[near] >= band[0]) & (row[near] < band[1])]
 

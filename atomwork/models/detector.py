@@ -13,9 +13,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atomwork.columns import matching, peaks
 from atomwork.columns.labels import NO_SPACING
+from atomwork.models.judge import Judge
 from atomwork.models.muon import Muon
 from atomwork.models.networks.unet import ScaleUNet, pool_scale
 
+JUDGE = "judge."  # what the names of the judge's tensors begin with in a weight file
 SEPARATION = 0.55  # smallest distance of two columns over the spacing [-]
 
 
@@ -32,6 +34,7 @@ class AtomIDNet(pl.LightningModule):
     map_shift : float, added to the map's logits at inference, so that the published lower bound of 0.1 is
         the best one on the validation set
     calibration : heights of the map and the share of peaks so high that are columns, as lists, or None
+    judged : bool, a `judge.Judge`, which is trained apart, weighs what is found
     averaging : float, weight of the past in the exponential average of the weights, per step [-]
     frozen_statistics : bool, batch normalisation keeps the statistics that it has
 
@@ -56,6 +59,7 @@ class AtomIDNet(pl.LightningModule):
         dark_weight=0.05,
         map_shift=0.0,
         calibration=None,
+        judged=False,
         averaging=0.998,
         frozen_statistics=False,
     ):
@@ -64,6 +68,7 @@ class AtomIDNet(pl.LightningModule):
         self.network = ScaleUNet(widths)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
         self.average.requires_grad_(False)
+        self.judge = Judge().eval().requires_grad_(False) if judged else None
         self.scores = []
         self.train()  # Lightning does not ask for it: it goes on in the mode that it finds
 
@@ -71,15 +76,24 @@ class AtomIDNet(pl.LightningModule):
     def from_weights(cls, tensors, settings, **training):
         """The model of a weight file, see `weights.load`, to go on with under settings of ``training``."""
         read = {"map_shift": settings["map_shift"], "calibration": settings.get("calibration")}
-        model = cls(widths=tuple(settings["widths"]), **read, **training)
-        model.network.load_state_dict(tensors)
-        model.average.module.load_state_dict(tensors)
+        model = cls(widths=tuple(settings["widths"]), judged=settings.get("judged", False), **read, **training)
+        weighing = {name.removeprefix(JUDGE): tensor for name, tensor in tensors.items() if name.startswith(JUDGE)}
+        seeing = {name: tensor for name, tensor in tensors.items() if not name.startswith(JUDGE)}
+        model.network.load_state_dict(seeing)
+        model.average.module.load_state_dict(seeing)
+        if model.judge is not None:
+            model.judge.load_state_dict(weighing)
         return model
 
+    def take(self, judge):
+        """Let a `judge.Judge` weigh what is found from now on."""
+        self.judge, self.hparams.judged = judge.eval().requires_grad_(False), True
+
     def to_weights(self):
-        """Tensors and settings of the averaged network for `weights.save`."""
-        settings = {name: self.hparams[name] for name in ("widths", "map_shift", "calibration")}
-        return self.average.module.state_dict(), settings
+        """Tensors and settings of the averaged network, and of the judge if there is one, for `weights.save`."""
+        settings = {name: self.hparams[name] for name in ("widths", "map_shift", "calibration", "judged")}
+        weighing = self.judge.state_dict() if self.judge is not None else {}
+        return {**self.average.module.state_dict(), **{JUDGE + name: tensor for name, tensor in weighing.items()}}, settings
 
     def inference_network(self):
         """The averaged network with its normalisation folded into the convolutions, shifted, for inference."""

@@ -1,6 +1,6 @@
 """Training, validation and test images, made on the fly.
 
-`TrainingImages` is an endless series of batches; `held_out_images` is the fixed test set, whose crystals,
+`TrainingImages` is an endless series of batches; `grouped_images` is the fixed test set, whose crystals,
 seeds and unit cells no training or validation image shares.
 """
 
@@ -86,12 +86,20 @@ TEST_GROUPS = {
 
 VALIDATION_CELLS = Cells(VALIDATION_MOTIFS, 0.4, random=partial(random_motif, columns=VALIDATION_INDEPENDENT))
 VALIDATION_GROUPS = {group: replace(recipe, cells=VALIDATION_CELLS) for group, recipe in TEST_GROUPS.items()}
-HELD_OUT = {"test": (TEST_GROUPS, TEST_SEED), "validation": (VALIDATION_GROUPS, VALIDATION_SEED)}
+TRAINING_SEED = 5_501  # of the frames from which a judge learns
+_FRAMES = {"size": 288, "cells": _TRAINING["cells"]}
+TRAINING_GROUPS = {group: replace(recipe, support_share=0.15, **_FRAMES) for group, recipe in TEST_GROUPS.items()}
+TRAINING_GROUPS["anything"] = Recipe(spacing=(4.0, 40.0), support_share=0.25, **_FRAMES)
+GROUPED = {
+    "test": (TEST_GROUPS, TEST_SEED),
+    "validation": (VALIDATION_GROUPS, VALIDATION_SEED),
+    "training": (TRAINING_GROUPS, TRAINING_SEED),
+}
 
 
-def held_out_images(per_group=60, which="test"):
-    """The drawn frames of the fixed test set, or those of validation in the same groups: yields (group, Batch of one)."""
-    groups, seed = HELD_OUT[which]
+def grouped_images(per_group=60, which="test"):
+    """The drawn frames of the fixed test set, or those of validation or training in the same groups: yields (group, Batch)."""
+    groups, seed = GROUPED[which]
     for number, (group, recipe) in enumerate(groups.items()):
         for sequence in np.random.SeedSequence(seed, spawn_key=(number,)).spawn(per_group):
             yield group, seeded_batch(sequence, recipe, 1)

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from skimage import data
 
 from atomwork import micrograph, weights
-from atomwork.analysis import detect
+from atomwork.analysis import confidence, detect
 from atomwork.columns import matching, neighbours
 from atomwork.simulation import datasets
 
@@ -97,7 +97,7 @@ def test_the_fit_finds_again_what_the_network_found():
     counts = np.zeros((2, 3))
     for batch in datasets.validation_batches(2):
         for image, *truth, spacing in zip(batch.image, batch.columns, batch.optional, batch.spacing.tolist(), strict=True):
-            seen = detect.confidence_map(image[0].numpy())
+            seen = replace(confidence.confidence_map(image[0].numpy()), judge=None)  # which finds more
             for refine in (False, True):
                 found = detect.columns(image[0].numpy(), seen, refine=refine)
                 tolerance = spacing / 4 if spacing == spacing else 2.0
@@ -110,10 +110,39 @@ def test_the_fit_finds_again_what_the_network_found():
 def test_a_misread_spacing_does_not_multiply_the_columns():
     """Where noise is taken for a lattice, windows would be smaller than what the network draws for one column."""
     image, truth = hexagonal()
-    seen = detect.confidence_map(image)
+    seen = confidence.confidence_map(image)
     speckled = seen.confidence * np.random.default_rng(4).uniform(0.95, 1, seen.confidence.shape).astype(np.float32)
     misread = replace(seen, confidence=speckled, spacing=2.0)
     assert score(detect.columns(image, misread, refine=False), truth, 14, 320).f1 > 0.9
+
+
+def test_the_lattice_neither_fills_a_vacancy_nor_removes_an_atom_beside_it(rng):
+    """What the judge knows of the lattice may not undo what the image shows."""
+    _, truth = hexagonal(size=512)
+    inner = ((truth > 30) & (truth < 480)).all(1)
+    gone = rng.choice(np.flatnonzero(inner), 40, replace=False)
+    hollow = truth[rng.choice(np.flatnonzero(inner), 12, replace=False)] + (0, 14 / np.sqrt(3))
+    left = np.delete(truth, gone, axis=0)
+    hollow = hollow[cKDTree(left).query(hollow)[0] > 7.5]
+    points, axis = np.concatenate([left, hollow]), np.arange(512)
+    profile = [np.exp(-((axis - points[:, k, None]) ** 2) / (2 * 2.5**2)) for k in (0, 1)]
+    image = rng.poisson(40 * (0.1 + profile[0].T @ profile[1])).astype(np.float32)
+    seen = confidence.confidence_map(image)
+    found, unjudged = (cKDTree(detect.columns(image, s)[["y", "x"]]) for s in (seen, replace(seen, judge=None)))
+    assert found.query(truth[gone])[0].min() > 14 / 3
+    assert len(hollow) > 3
+    assert (found.query(hollow)[0] < 3.5).sum() >= (unjudged.query(hollow)[0] < 3.5).sum() > 0
+    assert (found.query(left)[0] < 3.5).mean() > 0.99
+
+
+def test_what_is_kept_is_rather_a_column_than_not():
+    """At the published lower bound; a higher one asks for more."""
+    image, _ = hexagonal(dose=0.7)
+    seen = confidence.confidence_map(image)
+    default, sure = (detect.columns(image, seen, lower_bound=b) for b in (0.1, 0.5))
+    assert default["confidence"].min() >= 0.5
+    assert sure["confidence"].min() >= 0.9  # odds nine times as high
+    assert len(sure) < len(default)
 
 
 def test_an_empty_image_has_no_columns(rng):
@@ -134,7 +163,7 @@ def test_nothing_is_found_in_a_hole():
 
 def test_the_two_published_parameters_do_what_they_say():
     image, _ = hexagonal()
-    seen = detect.confidence_map(image)
+    seen = confidence.confidence_map(image)
     few = detect.columns(image, seen, lower_bound=0.8, refine=False)
     some, sparse = (detect.columns(image, seen, window_size=w, refine=False) for w in (None, 20))
     assert len(few) < len(some)
@@ -145,7 +174,7 @@ def test_the_two_published_parameters_do_what_they_say():
 
 def test_confidences_are_the_calibrated_heights_of_the_map():
     image, _ = hexagonal()
-    seen = detect.confidence_map(image)
+    seen = confidence.confidence_map(image)
     heights = detect.columns(image, replace(seen, calibration=None), refine=False)["confidence"]
     knots = [0.0, 0.5, 1.0], [0.2, 0.9, 1.0]
     calibrated = detect.columns(image, replace(seen, calibration=knots), refine=False)["confidence"]
@@ -167,12 +196,12 @@ def test_tiles_give_what_the_whole_image_gives(monkeypatch):
     """Even where part of the frame is far brighter than the rest."""
     image, _ = hexagonal(spacing=10.0, size=900)
     image[:300, :300] += np.random.default_rng(0).poisson(300, (300, 300))
-    whole, columns = detect.confidence_map(image), detect.detect(image, refine=False)
-    monkeypatch.setattr(detect, "TILE", 512)
-    assert np.abs(detect.confidence_map(image).confidence - whole.confidence).max() < 1e-3
+    whole, columns = confidence.confidence_map(image), detect.detect(image, refine=False)
+    monkeypatch.setattr(confidence, "TILE", 512)
+    assert np.abs(confidence.confidence_map(image).confidence - whole.confidence).max() < 1e-3
     pd.testing.assert_frame_equal(detect.detect(image, refine=False), columns, atol=1e-3)
-    monkeypatch.setattr(detect, "OVERLAP", 64)
-    assert np.abs(detect.confidence_map(image).confidence - whole.confidence).max() > 1e-2
+    monkeypatch.setattr(confidence, "OVERLAP", 64)
+    assert np.abs(confidence.confidence_map(image).confidence - whole.confidence).max() > 1e-2
 
 
 @pytest.mark.parametrize(("image", "sentence"), [
@@ -238,7 +267,7 @@ def test_real_images_of_columns_are_not_doubted(sample):
 
 def test_nothing_is_expected_of_a_weight_that_is_not_calibrated():
     image, _ = hexagonal()
-    confidence = replace(detect.confidence_map(image), calibration=None)
-    found = detect.columns(image, confidence)
+    seen = replace(confidence.confidence_map(image), calibration=None, judge=None)
+    found = detect.columns(image, seen)
     assert found.attrs["expected_precision"] is None
     assert detect.doubt(found) is None

@@ -1,9 +1,9 @@
-"""Turned and mirrored views of an image: what is averaged is turned back."""
+"""Turned views of an image: what is averaged is turned back."""
 
 import pytest
 import torch
 
-from atomwork.models.networks.turned import MOST, Turned, turn, turn_back
+from atomwork.models.networks.turned import MOST, Turned, turn
 from atomwork.models.networks.unet import ScaleUNet
 
 
@@ -22,7 +22,7 @@ def test_every_view_is_another_and_is_turned_back(image):
     views = [turn(image, view) for view in range(MOST)]
     assert len({view.contiguous().numpy().tobytes() for view in views}) == MOST
     for number, view in enumerate(views):
-        assert torch.equal(turn_back(view, number), image)
+        assert torch.equal(turn(view, -number), image)
 
 
 @torch.inference_mode()
@@ -37,4 +37,4 @@ def test_with_all_views_the_result_turns_with_the_image(image, network):
     for number in range(MOST):
         for turned, plain in zip(whole(turn(image, number)), whole(image), strict=True):
             assert torch.allclose(turned, turn(plain, number), atol=1e-5)
-    assert not torch.allclose(turn_back(network(turn(image, 1))[0], 1), straight, atol=1e-3)  # which it doesn't by itself
+    assert not torch.allclose(turn(network(turn(image, 1))[0], -1), straight, atol=1e-3)  # which it doesn't by itself

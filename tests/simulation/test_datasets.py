@@ -127,9 +127,9 @@ def test_no_crystal_is_shared():
 
 
 def test_the_test_set_is_fixed_and_has_every_group():
-    groups = [group for group, _ in datasets.held_out_images(1)]
+    groups = [group for group, _ in datasets.grouped_images(1)]
     assert groups == list(datasets.TEST_GROUPS)
-    first, second = (next(datasets.held_out_images(1))[1].image for _ in range(2))
+    first, second = (next(datasets.grouped_images(1))[1].image for _ in range(2))
     assert torch.equal(first, second)
 
 

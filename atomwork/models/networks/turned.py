@@ -1,19 +1,18 @@
-"""A network that looks at an image turned and mirrored as well."""
+"""A network that looks at an image turned as well."""
 
 import torch
 from torch import nn
 
-MOST = 8  # quarter turns of an image and of its mirror image
+MOST = 4  # quarter turns
 
 
 class Turned(nn.Module):
-    """The mean of what a `ScaleUNet` says of an image and of its turned and mirrored copies, each turned back.
+    """The mean of what a `ScaleUNet` says of an image and of its turned copies, each turned back.
 
     Parameters
     ----------
     network : ScaleUNet
-    views : int, how many of them, 1 to `MOST`: quarter turns first, then those of the mirror image. With all of them, the
-        result turns with the image
+    views : int, how many of them, 1 to `MOST`; with all, the result turns with the image
     """
 
     def __init__(self, network, views):
@@ -32,16 +31,9 @@ class Turned(nn.Module):
 
 def mean(results):
     """The mean of what was said of each view, turned back."""
-    return torch.stack([turn_back(result, view) for view, result in enumerate(results)]).mean(0)
+    return torch.stack([turn(result, -view) for view, result in enumerate(results)]).mean(0)
 
 
-def turn(image, view):
-    """Copy number ``view`` of images (B, C, H, W)."""
-    turned = image.rot90(view % 4, (2, 3))
-    return turned.flip(3) if view >= 4 else turned
-
-
-def turn_back(image, view):
-    """Undo `turn`."""
-    straight = image.flip(3) if view >= 4 else image
-    return straight.rot90(-(view % 4), (2, 3))
+def turn(image, quarters):
+    """Images (B, C, H, W) turned by quarters."""
+    return image.rot90(quarters, (2, 3))

@@ -1,0 +1,44 @@
+"""Examples for the judge: the truth of every candidate, optional ones left out."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from atomwork.analysis import detect, judging, labelled
+from atomwork.analysis.confidence import confidence_map
+from atomwork.columns import evidence
+from atomwork.simulation import datasets
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return list(islice(labelled.drawn(2, "training"), 4))
+
+
+def test_examples_are_the_judged_candidates_of_all_frames(frames):
+    numbers, right = judging.examples(frames, progress=False)
+    tables = [detect.candidates(f.image, confidence_map(f.image)) for f in frames]
+    matches = [f.agreement(table) for f, table in zip(frames, tables, strict=True)]
+    assert numbers.shape == (sum(m.n_found for m in matches), len(evidence.NAMES))
+    assert right.sum() == sum(len(m.pairs) for m in matches)
+    assert 0.3 < right.mean() < 1
+
+
+def test_the_judge_knows_more_than_the_height_of_the_map(frames):
+    """On frames from which it did not learn: its loss is below that of the best curve through the heights."""
+    numbers, right = judging.examples(labelled.drawn(3, "validation"), progress=False)
+    seen = confidence_map(frames[0].image)
+    height = 1 / (1 + np.exp(-numbers[:, 0] - np.log(detect.EVEN / (1 - detect.EVEN))))
+
+    def loss(probability):
+        return -np.log(np.where(right, probability, 1 - probability).clip(1e-6)).mean()
+
+    assert loss(seen.judge.probability(numbers)) < 0.9 * loss(seen.calibrated(height))
+
+
+def test_frames_for_the_judge_are_of_training():
+    """Its images share neither seeds nor cells with validation and test."""
+    groups = {which: datasets.GROUPED[which] for which in ("training", "validation", "test")}
+    assert len({seed for _, seed in groups.values()}) == 3
+    assert all(recipe.cells == datasets.RECIPES["simulated"].cells for recipe in groups["training"][0].values())

@@ -1,0 +1,86 @@
+"""Evidence on candidates: closed forms, invariances, and a lattice told from chance."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from atomwork.columns import evidence, fit
+from atomwork.simulation import visibility
+
+SPACING = 10.0
+
+
+def lattice(rng, count=14, jitter=0.2):
+    grid = np.stack(np.meshgrid(range(count), range(count), indexing="ij"), -1).reshape(-1, 2)
+    return SPACING * (grid + 1) + rng.normal(0, jitter, (count**2, 2))
+
+
+def drawn(points, rng, amplitude=60.0, level=20.0, width=2.0, size=160):
+    y, x = (np.exp(-((np.arange(size) - points[:, k, None]) ** 2) / (2 * width**2)) for k in (0, 1))
+    return rng.poisson(level + amplitude * y.T @ x).astype(float)
+
+
+@pytest.fixture
+def table(rng):
+    points = lattice(rng)
+    fitted = fit.refine(drawn(points, rng), points, spacing=SPACING)
+    return fitted.assign(height=rng.uniform(0.05, 0.9, len(points)), way=rng.uniform(0, 1, len(points)))
+
+
+def named(table, spacing=SPACING):
+    return pd.DataFrame(evidence.gather(table, spacing, 9.0, 0.1), columns=evidence.NAMES)
+
+
+def test_signal_to_noise_is_that_of_the_rule_of_what_counts(table):
+    """Of 60 electrons on 20, and 2 px wide, by the image alone."""
+    told = np.expm1(named(table)["log signal to noise"])
+    assert told.median() == pytest.approx(float(visibility.signal_to_noise(60.0, 2.0, 20.0)), rel=0.1)
+
+
+def test_units_origin_and_magnification_do_not_matter(table):
+    reference = named(table)
+    lengths = ["y", "x", "y_std", "x_std", "way"]
+    moved = table.assign(y=table["y"] + 31.0, x=table["x"] - 7.0)
+    brighter = table.assign(**{name: 3.0 * table[name] for name in ("amplitude", "background")})
+    brighter.attrs = {**table.attrs, "gain": 3 * table.attrs["gain"], "offset": 3 * table.attrs["offset"]}
+    coarser = table.assign(**{name: 2.0 * table[name] for name in [*lengths, "width"]})
+    for other, spacing in ((moved, SPACING), (brighter, SPACING), (coarser, 2 * SPACING)):
+        same = [name for name in evidence.NAMES if spacing == SPACING or "signal" not in name]
+        assert named(other, spacing)[same].to_numpy() == pytest.approx(reference[same].to_numpy(), abs=2e-3)
+
+
+def test_a_candidate_off_the_lattice_has_no_support(rng):
+    points = np.concatenate([lattice(rng), [[73.0, 86.5]]])
+    log_support, share = evidence.support(points, np.full(len(points), 0.9), SPACING)
+    assert share[:-1].mean() > 0.95
+    assert share[-1] < 0.5
+    assert log_support[-1] < log_support[:-1].min() - 1
+
+
+def test_without_a_lattice_nothing_recurs(rng):
+    points = rng.uniform(0, 40 * SPACING, (1600, 2))
+    log_support, _ = evidence.support(points, np.ones(1600), SPACING)
+    assert np.median(log_support) == pytest.approx(0, abs=0.1)
+
+
+def test_a_vacancy_does_not_take_its_neighbours_support(rng):
+    whole = lattice(rng)
+    middle = len(whole) // 2 + 7
+    beside = np.delete(whole, middle, axis=0)
+    support = [evidence.support(points, np.full(len(points), 0.9), SPACING)[0] for points in (whole, beside)]
+    neighbour = np.argsort(np.linalg.norm(beside - whole[middle], axis=1))[0]
+    assert support[1][neighbour] == pytest.approx(np.delete(support[0], middle)[neighbour], abs=0.1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_few_candidates_have_numbers_too(table, count):
+    few = table.iloc[:count].reset_index(drop=True)
+    numbers = evidence.gather(few, SPACING, 9.0, 0.1)
+    assert numbers.shape == (count, len(evidence.NAMES))
+    assert np.isfinite(numbers).all()
+
+
+def test_looking_at_few_candidates_at_a_time_changes_nothing(table, monkeypatch):
+    whole = named(table)
+    monkeypatch.setattr(evidence, "TOGETHER", 17)
+    assert named(table).to_numpy() == pytest.approx(whole.to_numpy(), abs=1e-5)
