@@ -27,9 +27,8 @@ def judged(frames, *, model="atomid", **reading):
     for frame in frames:
         found = detect.locate(frame.image, model=model, **reading)
         result = frame.agreement(found)
-        right = np.isin(np.arange(len(found)), result.pairs[:, 0])
         confidences.append(found["confidence"].to_numpy()[result.judged])
-        rights.append(right[result.judged])
+        rights.append(result.right)
     return np.concatenate(confidences), np.concatenate(rights)
 
 

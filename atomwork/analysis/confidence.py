@@ -161,7 +161,7 @@ def confidence_map(image, *, model="atomid", views=1):
     ----------
     image : (H, W) float array, intensity [arb.]
     model : str, see `weights.load`
-    views : int, see `detect`
+    views : int, see `detect.detect`
 
     Returns
     -------

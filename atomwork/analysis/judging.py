@@ -8,14 +8,13 @@ from atomwork.analysis.confidence import confidence_map
 from atomwork.models import judge
 
 
-def examples(frames, *, model="atomid", views=1, progress=True):
+def examples(frames, *, model="atomid", progress=True):
     """The evidence on every candidate in labelled frames, but those at optional places.
 
     Parameters
     ----------
     frames : iterable of LabelledFrame
     model : str, see `weights.load`
-    views : int, see `detect.detect`
     progress : bool, show a bar
 
     Returns
@@ -29,12 +28,12 @@ def examples(frames, *, model="atomid", views=1, progress=True):
     """
     told, truths = [], []
     for frame in tqdm(frames, desc="candidates", unit="frame", disable=not progress):
-        seen = confidence_map(frame.image, model=model, views=views)
+        seen = confidence_map(frame.image, model=model)
         table = detect.candidates(frame.image, seen)
         if len(table):
             result = frame.agreement(table)
             told.append(detect.numbers(table, seen)[result.judged])
-            truths.append(np.isin(np.arange(len(table)), result.pairs[:, 0])[result.judged])
+            truths.append(result.right)
     if not told:
         raise ValueError(f"no peak of {detect.CANDIDATE} or more in any frame for {model}; train the detector longer.")
     return np.concatenate(told), np.concatenate(truths)

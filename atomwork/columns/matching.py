@@ -30,6 +30,11 @@ class Match:
     judged: np.ndarray
 
     @property
+    def right(self):
+        """Which of the judged found columns are true, (n_found,) bool array."""
+        return np.isin(np.arange(len(self.judged)), self.pairs[:, 0])[self.judged]
+
+    @property
     def precision(self):
         """Share of the found columns that are true [-]; 1 if nothing was found."""
         return len(self.pairs) / self.n_found if self.n_found else 1.0

@@ -37,8 +37,11 @@ class Judge(pl.LightningModule):
 
     def forward(self, numbers):
         """Logits (N,) of numbers (N, F)."""
-        clipped = torch.minimum(torch.maximum(numbers, self.low), self.high)
-        return self.layers((clipped - self.mean) / self.std)[:, 0]
+        return self.layers((self.clipped(numbers) - self.mean) / self.std)[:, 0]
+
+    def clipped(self, numbers):
+        """Numbers (N, F) within the ends of the examples."""
+        return torch.minimum(torch.maximum(numbers, self.low), self.high)
 
     @torch.inference_mode()
     def probability(self, numbers):
@@ -49,7 +52,7 @@ class Judge(pl.LightningModule):
         """Take ends, mean and deviation of every number from examples (N, F)."""
         ends = np.quantile(numbers.numpy(), [TAILS, 1 - TAILS], axis=0)
         self.low, self.high = torch.from_numpy(ends.astype(np.float32))
-        clipped = torch.minimum(torch.maximum(numbers, self.low), self.high)
+        clipped = self.clipped(numbers)
         self.mean, self.std = clipped.mean(0), clipped.std(0) + 1e-6
 
     def training_step(self, batch, _):
