@@ -25,12 +25,12 @@ def noise_model(image):
         where the noise does not grow with brightness it is so large that all pixels weigh alike [arb.]
     """
     image = np.asarray(image)
-    height, width = (n // 2 * 2 for n in image.shape)
-    blocks = image[:height, :width].reshape(height // 2, 2, width // 2, 2)
-    some = np.arange(0, height // 2 * (width // 2), max(1, height * width // 4 // ENOUGH))
-    corners = blocks[some // (width // 2), :, some % (width // 2)].reshape(-1, 4).astype(np.float64)
-    mean = corners.mean(1)
-    squared = (corners @ np.array([0.5, -0.5, -0.5, 0.5])) ** 2
+    across, blocks = image.shape[1] // 2, image.shape[0] // 2 * (image.shape[1] // 2)
+    some = np.arange(0, blocks, max(1, blocks // ENOUGH))
+    rows, columns = 2 * (some // across), 2 * (some % across)
+    corners = [image[rows + down, columns + right].astype(np.float64) for down in (0, 1) for right in (0, 1)]
+    mean = sum(corners) / 4
+    squared = ((corners[0] - corners[1] - corners[2] + corners[3]) / 2) ** 2
     lowest = float(image.min())
     spread = float(image.max()) - lowest
     groups = [g for g in np.array_split(np.argsort(mean), min(BINS, max(1, len(mean) // 50))) if len(g) > 1]

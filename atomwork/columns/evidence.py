@@ -41,7 +41,7 @@ NEIGHBOURS = 6
 NEAR, FAR = 2.5, 4.0  # how far neighbours count, and how far displacements are compared, over the spacing [-]
 CELLS, BLUR = 12, 0.07  # cells of a displacement per spacing, and how well two that agree do so, over the spacing [-]
 RECURRING = 1.5  # density of displacements over the mean one from which they recur [-]
-TOGETHER = 10_000  # candidates whose neighbours are looked at together; those of many more would fill the memory
+TOGETHER = 1_000_000  # pairs of candidates that are looked at together; many more would hold gigabytes
 MISSING, LEAST, MOST = -9.0, -20.0, 20.0  # in place of what no fit told, and ends of all numbers
 DISTANT = 10.0  # in place of the distance of neighbours that there are not, over the spacing [-]
 
@@ -65,10 +65,12 @@ def gather(table, spacing, map_spacing, even):
     logit = np.log(height / (1 - height)) - np.log(even / (1 - even))
     sure = np.zeros(len(logit), bool)
     sure[np.argsort(-logit, kind="stable")[: max(FEWEST, int((logit > 0).sum()))]] = True
-    own = {"logit of the height": logit, **of_fits(table, spacing, sure)}
-    own |= of_places(points, logit, sure, spacing)
+    distance, index = nearest(points, NEIGHBOURS)
+    own = {"logit of the height": logit, **of_fits(table, spacing, sure, index)}
+    pairs = cKDTree(points).query_pairs(FAR * spacing, output_type="ndarray")
+    own |= of_places(points, logit, sure, spacing, distance, pairs)
     probability = 1 / (1 + np.exp(-logit))
-    own["log support"], own["supported share"] = support(points, probability, spacing)
+    own["log support"], own["supported share"] = support(points, probability, spacing, pairs)
     for name in ("log support", "supported share"):
         own[f"usual {name}"] = np.median(own[name][sure])
     own["usual logit"], own["log spacing on the map"] = logit[sure].mean(), np.log(map_spacing)
@@ -76,8 +78,8 @@ def gather(table, spacing, map_spacing, even):
     return np.nan_to_num(np.stack(columns, 1), nan=MISSING, posinf=MOST, neginf=LEAST).astype(np.float32)
 
 
-def of_fits(table, spacing, sure):
-    """What the fits tell, by name."""
+def of_fits(table, spacing, sure, neighbours):
+    """What the fits tell, by name; ``neighbours`` (N, K) are each candidate's nearest."""
     gain, offset, dispersion = (table.attrs[name] for name in ("gain", "offset", "dispersion"))
     dispersion = max(dispersion, 1e-3)
     amplitude, width = table["amplitude"].to_numpy() / gain, table["width"].to_numpy()
@@ -86,7 +88,6 @@ def of_fits(table, spacing, sure):
     information = 2 * np.pi * width**2 * (bounded - level * np.log1p(bounded / level)) / dispersion
     signal = np.log1p(np.sqrt(np.maximum(information, 0)))
     size = np.log(np.abs(amplitude) + 1e-6)
-    neighbours = nearest(table[["y", "x"]].to_numpy(), NEIGHBOURS)[1]
     relative = size - np.nanmedian(size[sure])
     return {
         "log signal to noise": signal,
@@ -103,17 +104,18 @@ def of_fits(table, spacing, sure):
     }
 
 
-def of_places(points, logit, sure, spacing):
-    """What the neighbours tell, by name."""
-    distance, some = nearest(points, 3)[0] / spacing, points[sure]
-    to_sure = cKDTree(some).query(points, k=2)[0]
+def of_places(points, logit, sure, spacing, distance, pairs):
+    """What the neighbours tell, by name; ``distance`` (N, K) [px] of the nearest, and see `support` for ``pairs``."""
+    to_sure = cKDTree(points[sure]).query(points, k=2)[0]
     around, logits = np.ones(len(points)), logit.copy()
-    for first, second in pairs_within(points, NEAR * spacing):
-        around += np.bincount(first, minlength=len(points))
-        logits += np.bincount(first, logit[second], len(points))
+    for first, second in parts(pairs):
+        near = ((points[first] - points[second]) ** 2).sum(1) <= (NEAR * spacing) ** 2
+        first, second = first[near], second[near]
+        around += both(first, second, len(points))
+        logits += both(first, second, len(points), logit)
     ordinals = ("nearest", "second nearest", "third nearest")
     return {
-        **{f"{ordinal} over the spacing": distance[:, k] for k, ordinal in enumerate(ordinals)},
+        **{f"{ordinal} over the spacing": distance[:, k] / spacing for k, ordinal in enumerate(ordinals)},
         "nearest sure one over the spacing": np.minimum(np.where(sure, to_sure[:, 1], to_sure[:, 0]) / spacing, DISTANT),
         "mean logit around": logits / around,
         "candidates around": around,
@@ -130,18 +132,19 @@ def nearest(points, count):
     )
 
 
-def pairs_within(points, reach):
-    """Pairs of points nearer than ``reach`` [px], in both orders: two int arrays for every `TOGETHER` first ones."""
-    everyone = cKDTree(points)
-    for start in range(0, len(points), TOGETHER):
-        some = cKDTree(points[start : start + TOGETHER])
-        near = some.sparse_distance_matrix(everyone, reach, output_type="coo_matrix")
-        first = near.row.astype(int) + start
-        other = first != near.col
-        yield first[other], near.col[other].astype(int)
+def parts(pairs):
+    """Pairs (P, 2) as two int arrays, `TOGETHER` of them at a time."""
+    for start in range(0, len(pairs), TOGETHER):
+        yield pairs[start : start + TOGETHER].T
 
 
-def support(points, weight, spacing):
+def both(first, second, count, weight=None, value=1.0):
+    """Sums (count,) over the pairs of each point: of ``weight`` (count,) at the other end times what the pair is worth."""
+    weight = np.ones(count) if weight is None else weight
+    return np.bincount(first, weight[second] * value, count) + np.bincount(second, weight[first] * value, count)
+
+
+def support(points, weight, spacing, pairs):
     """How far a frame repeats what a candidate sees around itself.
 
     Parameters
@@ -149,6 +152,7 @@ def support(points, weight, spacing):
     points : (N, 2) float array [px]
     weight : (N,) float array, how sure each is to be a column [0–1]
     spacing : float [px]
+    pairs : (P, 2) int array, pairs of points up to `FAR` spacings apart, each once
 
     Returns
     -------
@@ -163,15 +167,15 @@ def support(points, weight, spacing):
         cell = np.rint((points[second] - points[first]) / spacing * CELLS).astype(int) + side // 2
         return cell[:, 0] * side + cell[:, 1], weight[first] * weight[second]
 
-    for pair in pairs_within(points, FAR * spacing):
+    for pair in parts(pairs):
         counts += np.bincount(*displaced(*pair), side**2)
-    density = gaussian_filter(counts.reshape(side, side), blur)
+    density = gaussian_filter((counts + counts[::-1]).reshape(side, side), blur)  # each counts forth and back
     away = np.hypot(*(np.indices((side, side)) - side // 2))
     usual = density[away <= FAR * CELLS].mean() + 1e-9
-    for first, second in pairs_within(points, FAR * spacing):
-        cell, mass = displaced(first, second)
+    for pair in parts(pairs):
+        cell, mass = displaced(*pair)
         others = np.maximum(density.ravel()[cell] - mass / (2 * np.pi * blur**2), 0) / usual
-        for sums, values in ((total, 1), (seen, others), (recurring, others > RECURRING)):
-            sums += np.bincount(first, weight[second] * values, len(points))
+        for sums, value in ((total, 1.0), (seen, others), (recurring, others > RECURRING)):
+            sums += both(*pair, len(points), weight, value)
     total = np.maximum(total, 1e-6)
     return np.log(seen / total + 0.05), recurring / total

@@ -9,31 +9,17 @@ derivative is a polynomial in y and x times the Gaussian, so the information fol
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 AMPLITUDE, BACKGROUND, SHAPE = 2, 3, 4
-# Powers (p, r) of y and x that occur in the derivatives, and where their products stand among the moments.
+# Powers (p, r) of y and x that occur in the derivatives, and those of their products.
 _POWERS = torch.tensor([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
-_PRODUCTS = _POWERS[:, None] + _POWERS
+_PRODUCTS = _POWERS[:, None] + _POWERS  # (6, 6, 2)
 
 
-class Cutter:
-    """Square windows out of an image.
-
-    Parameters
-    ----------
-    image : (H, W) tensor
-    reach : int, half-side of the windows [px]
-    outside : float, value beyond the image
-    """
-
-    def __init__(self, image, reach, outside):
-        side = 2 * reach + 1
-        self.windows = F.pad(image, (reach,) * 4, value=outside).unfold(0, side, 1).unfold(1, side, 1)
-
-    def cut(self, centre):
-        """(N, K, K) copies of the windows around (N, 2) int pixels inside the image."""
-        return self.windows[centre[:, 0], centre[:, 1]]
+def windows(image, reach):
+    """All square windows (H - 2 reach, W - 2 reach, K, K) in an image (H, W), K = 2 reach + 1, without a copy."""
+    side = 2 * reach + 1
+    return image.unfold(0, side, 1).unfold(1, side, 1)
 
 
 def pixels_inside(centre, reach, shape):
@@ -72,11 +58,11 @@ def inverse(matrices):
     return torch.stack([xx, yy, -yx]) / (yy * xx - yx**2)
 
 
-def moments(values, side, highest):
-    """Σ values · yᵖ xʳ about the windows' middles, powers up to ``highest``: (N, K, K) -> (N, highest + 1, highest + 1)."""
-    power = side[:, None] ** torch.arange(highest + 1)  # (K, highest + 1)
-    basis = (power[:, None, :, None] * power[:, None]).flatten(2).flatten(0, 1)  # (K², (highest + 1)²)
-    return (values.flatten(1) @ basis).view(-1, highest + 1, highest + 1)
+def moments(values, side, powers):
+    """Σ values · yᵖ xʳ about the windows' middles: (N, K, K) and powers (…, 2) of y and x -> (N, …)."""
+    y, x = (side[:, None] ** powers[..., axis].flatten() for axis in (0, 1))  # (K, M)
+    basis = (y[:, None] * x).flatten(0, 1)  # (K², M)
+    return (values.flatten(1) @ basis).view(-1, *powers.shape[:-1])
 
 
 def polynomials(parameters, offset):
@@ -113,9 +99,9 @@ def about_columns(parameters):
 def information(parameters, offset, side, values, weight):
     """Fisher information (N, P, P), float64, of columns in their windows with weights 1/variance; see `evaluate`."""
     coefficients, shaded = polynomials(parameters, offset), weight * values
-    squares = moments(shaded * values, side, 4)[:, _PRODUCTS[..., 0], _PRODUCTS[..., 1]]  # (N, 6, 6)
+    squares = moments(shaded * values, side, _PRODUCTS)  # (N, 6, 6)
     result = coefficients @ squares @ coefficients.mT
-    linear = moments(shaded, side, 2)[:, _POWERS[:, 0], _POWERS[:, 1]]  # (N, 6)
+    linear = moments(shaded, side, _POWERS)  # (N, 6)
     with_background = (coefficients @ linear[..., None])[..., 0]
     result[:, BACKGROUND], result[:, :, BACKGROUND] = with_background, with_background
     result[:, BACKGROUND, BACKGROUND] = weight.sum((1, 2))
@@ -135,13 +121,13 @@ def cross_information(here, there, side, product):
     -----
     The second column's background does not reach into the first one's window; the first one's is left out.
     """
-    shared = moments(product, side, 4)[:, _PRODUCTS[..., 0], _PRODUCTS[..., 1]]  # (N, 6, 6)
+    shared = moments(product, side, _PRODUCTS)  # (N, 6, 6)
     return (polynomials(*here) @ shared @ polynomials(*there).mT).double()
 
 
 def gradient(parameters, offset, side, values, weighted_residual):
     """Derivative (N, P), float64, of the log-likelihood; residuals come divided by the variance."""
-    force = moments(weighted_residual * values, side, 2)[:, _POWERS[:, 0], _POWERS[:, 1]]
+    force = moments(weighted_residual * values, side, _POWERS)
     result = (polynomials(parameters, offset) @ force[..., None])[..., 0]
     result[:, BACKGROUND] = weighted_residual.sum((1, 2))
     return result.double()

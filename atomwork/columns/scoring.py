@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.spatial import cKDTree
 
 from atomwork.columns import gaussian
@@ -73,9 +74,9 @@ class Fit:
         self.drawn = self.reach + math.ceil(DRAWN * self.width)
         self.side = torch.arange(-self.reach, self.reach + 1.0)
         self.brush = torch.arange(-self.drawn, self.drawn + 1)
-        self.data = gaussian.Cutter(self.image, self.reach, OUTSIDE).cut(self.centre)
+        self.data = self.cut(F.pad(self.image, (self.drawn,) * 4, value=OUTSIDE), self.centre)
         self.dispersion = 1.0
-        self.canvas = torch.zeros([n + 2 * self.drawn for n in self.image.shape])
+        self.canvas = F.pad(torch.zeros_like(self.image), (self.drawn,) * 4, value=OUTSIDE)
         for rows in self.chunks(torch.arange(len(self.parameters))):
             self.paint(rows, self.picture(rows, self.parameters[rows]))
 
@@ -93,30 +94,30 @@ class Fit:
         return values.mul_(parameters[:, gaussian.AMPLITUDE, None, None])
 
     def paint(self, rows, change):
-        """Add (n, K, K) changes of some columns to the canvas, which shows all of them."""
+        """Add (n, K, K) changes of some columns to the canvas, which shows all of them without backgrounds."""
         corner = (self.centre[rows] + self.drawn) @ torch.tensor([self.canvas.shape[1], 1])
         offset = self.brush[:, None] * self.canvas.shape[1] + self.brush
         self.canvas.view(-1).scatter_add_(0, (corner[:, None, None] + offset).flatten(), change.flatten())
 
-    def total(self):
-        """Windows on the picture of all columns, without backgrounds."""
-        inner = slice(self.drawn, -self.drawn)
-        return gaussian.Cutter(self.canvas[inner, inner], self.reach, OUTSIDE)
+    def cut(self, padded, centre):
+        """Copies (n, K, K) of the windows around pixels (n, 2) of an image that has the canvas' margin."""
+        inner = padded[self.drawn - self.reach :, self.drawn - self.reach :]
+        return gaussian.windows(inner, self.reach)[centre[:, 0], centre[:, 1]]
 
-    def judge(self, total, rows):
+    def judge(self, rows):
         """Offsets (n, 2), Gaussians (n, K, K), weights 1/model and residuals of some columns."""
         parameters, centre = self.parameters[rows], self.centre[rows]
         offset = gaussian.away(parameters, centre)
-        model = total.cut(centre) + parameters[:, gaussian.BACKGROUND, None, None]
+        model = self.cut(self.canvas, centre).add_(parameters[:, gaussian.BACKGROUND, None, None])
         model = model.clamp_min_(self.floor)
         return offset, gaussian.evaluate(parameters, offset, self.side), model.reciprocal(), self.data[rows] - model
 
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
-        total, prior = self.total(), self.prior.information(self.dispersion)
+        prior = self.prior.information(self.dispersion)
 
         def step(chunk):
-            offset, values, weight, residual = self.judge(total, chunk)
+            offset, values, weight, residual = self.judge(chunk)
             parameters = self.parameters[chunk]
             information = gaussian.information(parameters, offset, self.side, values, weight) + torch.diag(prior)
             weighted = weight * residual
@@ -152,11 +153,10 @@ class Fit:
         each neighbour (the Schur complement of the joint information); the neighbours' links among
         themselves are left out.
         """
-        total, everyone = self.total(), torch.arange(len(self.parameters))
-        prior = self.prior.information(self.dispersion)
+        everyone, prior = torch.arange(len(self.parameters)), self.prior.information(self.dispersion)
 
         def inform(rows):
-            offset, values, weight, residual = self.judge(total, rows)
+            offset, values, weight, residual = self.judge(rows)
             information = gaussian.information(self.parameters[rows], offset, self.side, values, weight)
             return invert(information + torch.diag(prior)), (weight * residual**2).sum((1, 2))
 
@@ -165,15 +165,15 @@ class Fit:
         each = chi2 / (pixels - self.parameters.shape[1]).clamp_min(1)
         usual = each.median()
         dispersion = torch.where(each > POOR * usual, each, usual).double()
-        return dispersion[:, None, None] * widened(inverse[:, :2, :2], self.shared(total, inverse)), dispersion
+        return dispersion[:, None, None] * widened(inverse[:, :2, :2], self.shared(inverse)), dispersion
 
-    def shared(self, total, inverse):
+    def shared(self, inverse):
         """Information (N, 2, 2) that positions lose to the neighbours they overlap [1/px²]."""
         result = torch.zeros((len(inverse), 2, 2), dtype=torch.float64)
 
         def compare(some):
             here, there = self.pairs[some].unbind(1)
-            offset, values, weight, _ = self.judge(total, here)
+            offset, values, weight, _ = self.judge(here)
             away = gaussian.away(self.parameters[there], self.centre[here])
             both = weight * values * gaussian.evaluate(self.parameters[there], away, self.side)
             return gaussian.cross_information((self.parameters[here], offset), (self.parameters[there], away), self.side, both)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 
 from atomwork.columns import evidence, fit
 from atomwork.simulation import visibility
@@ -25,6 +26,11 @@ def table(rng):
     points = lattice(rng)
     fitted = fit.refine(drawn(points, rng), points, spacing=SPACING)
     return fitted.assign(height=rng.uniform(0.05, 0.9, len(points)), way=rng.uniform(0, 1, len(points)))
+
+
+def support(points, weight):
+    pairs = cKDTree(points).query_pairs(evidence.FAR * SPACING, output_type="ndarray")
+    return evidence.support(points, np.full(len(points), weight), SPACING, pairs)
 
 
 def named(table, spacing=SPACING):
@@ -51,7 +57,7 @@ def test_units_origin_and_magnification_do_not_matter(table):
 
 def test_a_candidate_off_the_lattice_has_no_support(rng):
     points = np.concatenate([lattice(rng), [[73.0, 86.5]]])
-    log_support, share = evidence.support(points, np.full(len(points), 0.9), SPACING)
+    log_support, share = support(points, 0.9)
     assert share[:-1].mean() > 0.95
     assert share[-1] < 0.5
     assert log_support[-1] < log_support[:-1].min() - 1
@@ -59,7 +65,7 @@ def test_a_candidate_off_the_lattice_has_no_support(rng):
 
 def test_without_a_lattice_nothing_recurs(rng):
     points = rng.uniform(0, 40 * SPACING, (1600, 2))
-    log_support, _ = evidence.support(points, np.ones(1600), SPACING)
+    log_support, _ = support(points, 1.0)
     assert np.median(log_support) == pytest.approx(0, abs=0.1)
 
 
@@ -67,9 +73,9 @@ def test_a_vacancy_does_not_take_its_neighbours_support(rng):
     whole = lattice(rng)
     middle = len(whole) // 2 + 7
     beside = np.delete(whole, middle, axis=0)
-    support = [evidence.support(points, np.full(len(points), 0.9), SPACING)[0] for points in (whole, beside)]
+    found = [support(points, 0.9)[0] for points in (whole, beside)]
     neighbour = np.argsort(np.linalg.norm(beside - whole[middle], axis=1))[0]
-    assert support[1][neighbour] == pytest.approx(np.delete(support[0], middle)[neighbour], abs=0.1)
+    assert found[1][neighbour] == pytest.approx(np.delete(found[0], middle)[neighbour], abs=0.1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -80,7 +86,7 @@ def test_few_candidates_have_numbers_too(table, count):
     assert np.isfinite(numbers).all()
 
 
-def test_looking_at_few_candidates_at_a_time_changes_nothing(table, monkeypatch):
+def test_looking_at_few_pairs_at_a_time_changes_nothing(table, monkeypatch):
     whole = named(table)
     monkeypatch.setattr(evidence, "TOGETHER", 17)
     assert named(table).to_numpy() == pytest.approx(whole.to_numpy(), abs=1e-5)
