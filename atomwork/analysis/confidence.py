@@ -24,7 +24,7 @@ LOOK, LOOKS = 96, 2  # side of the tiles from which the first spacing is read [p
 TILE, OVERLAP = 1280, 352  # larger images pass in tiles of this side [px]; the network looks aside by 172 px at most
 MIN_SIDE = 32  # px, shortest side of an image
 EPSILON = 1e-6  # confidences are told from 0 and 1 by so much, before logits are averaged
-SAMPLE = 2**18  # pixels from which median and deviation of larger images are taken
+SAMPLE = 2**16  # pixels from which median and deviation of larger images are taken
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import torch
-import torch.nn.functional as F
 from scipy.spatial import cKDTree
 
 from atomwork.columns import counting, gaussian
-from atomwork.columns.scoring import Fit, Prior
+from atomwork.columns.scoring import Bounds, Fit, Prior
 
 ROUGH_REACH, REACH = 2.0, 2.8  # half-sides of the windows for a first look at the width and for the fit, over the width [-]
 ROUGH_STEPS, STEPS = 2, 25
@@ -35,8 +33,10 @@ def first_guess(image, positions, width, elliptical):
     middle = 0.4 * width * np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), -1).reshape(-1, 2)
 
     def heights(offsets):
-        pixels = np.rint(positions[:, None] + offsets).astype(int)
-        return image[tuple(np.clip(pixels, 0, np.array(image.shape) - 1).transpose(2, 0, 1))]  # (N, offsets)
+        places = (
+            np.clip(np.rint(positions[:, k, None] + offsets[:, k]), 0, length - 1) for k, length in enumerate(image.shape)
+        )
+        return image[tuple(place.astype(int) for place in places)]  # (N, offsets)
 
     around = np.median(heights(ring), axis=1)
     above = 1.3 * (heights(middle).mean(1) - around)
@@ -44,7 +44,7 @@ def first_guess(image, positions, width, elliptical):
     above = sign * np.maximum(sign * above, 0.1 * np.abs(np.median(above)) + 1e-6)
     shape = [1 / width**2, 1 / width**2, 0] if elliptical else [1 / width**2]
     columns = [positions, above[:, None], around[:, None], np.tile(shape, (len(positions), 1))]
-    return torch.from_numpy(np.concatenate(columns, axis=1).astype(np.float32))
+    return np.concatenate(columns, axis=1, dtype=float)
 
 
 def refine(image, positions, *, position_std=None, spacing=None, width=None, elliptical=False):
@@ -87,7 +87,7 @@ def refine(image, positions, *, position_std=None, spacing=None, width=None, ell
         raise ValueError("the spacing of a single column is unknown; give spacing or width in pixels.")
     spacing = spacing or 5 * (width or 1.0)
     if len(positions) == 0:
-        return table(torch.empty(0, 7 if elliptical else 5), torch.empty(0, 2, 2))
+        return table(np.empty((0, 7 if elliptical else 5)), np.empty((0, 2, 2)))
     gain, offset = counting.noise_model(image)
     image, usual = np.asarray(image), {"position_std": position_std, "width": width or spacing / 5, "spacing": spacing}
     bands = [fit_band(image, positions, band, (gain, offset), elliptical, **usual) for band in row_bands(positions)]
@@ -113,14 +113,14 @@ def fit_band(image, positions, band, noise, elliptical, *, position_std, width, 
     near = np.flatnonzero((row >= band[0] - AROUND * spacing) & (row < band[1] + AROUND * spacing))
     top, bottom = np.clip(np.array(band) + np.array([-2, 2]) * AROUND * spacing, 0, len(image)).astype(int)
     places = positions[near] - (top, 0)
-    electrons = torch.from_numpy(counting.rescaled(image[top:bottom], gain, offset))
+    electrons = counting.rescaled(image[top:bottom], gain, offset)
     fit, bins = fit_all(electrons, places, position_std, width, spacing, elliptical)
     covariance, dispersion = fit.covariance()
-    result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance).assign(dispersion=dispersion.numpy())
+    result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance).assign(dispersion=dispersion)
     result["amplitude"] *= gain
     result["background"] = result["background"] * gain - offset
     certain = np.maximum(result["y_std"], result["x_std"]) < spacing / 2  # not so where either is NaN
-    done = (certain & ~fit.bounds.reached(fit.parameters).numpy()).to_numpy()
+    done = (certain & ~fit.bounds.reached(fit.parameters)).to_numpy()
     for axis, given in zip(("y", "x"), places.T, strict=True):
         result[axis] = np.where(done, result[axis], given)
         result[f"{axis}_std"] = np.where(done, result[f"{axis}_std"], np.nan)
@@ -141,19 +141,19 @@ def fit_all(image, positions, position_std, width, spacing, elliptical):
     def fit(pixels, bins, width, widths, reach, start=None):
         """A fit to start from first guesses, or from parameters found before."""
         places = (positions + 0.5) / bins - 0.5
-        guess = first_guess(pixels.numpy(), places, width, elliptical)
-        centre = torch.from_numpy(np.rint(places).astype(np.int64).clip(0, np.array(pixels.shape) - 1))
-        floor = 1e-3 * float(guess[:, gaussian.AMPLITUDE].abs().median()) + 1e-12
+        guess = first_guess(pixels, places, width, elliptical)
+        centre = np.rint(places).astype(np.int64).clip(0, np.array(pixels.shape) - 1)
+        floor = 1e-3 * float(np.median(np.abs(guess[:, gaussian.AMPLITUDE]))) + 1e-12
         limits = {"shift": shift / bins, "brightest": float(pixels.max())}
-        bounds = gaussian.Bounds.around(guess, widths=[w * width for w in widths], **limits)
+        bounds = Bounds.around(guess, widths=[w * width for w in widths], **limits)
         error = None if position_std is None else position_std / bins
         prior = expected(guess, error, None if start is None else width)
-        return Fit(pixels, centre, guess.clone() if start is None else start, width, reach, floor, bounds, prior)
+        return Fit(pixels, centre, guess.copy() if start is None else start, width, reach, floor, bounds, prior)
 
     coarse = whole_bins(width)
     pixels = binned(image, coarse)
     rough = fit(pixels, coarse, width / coarse, (1 / 3, 2), math.ceil(ROUGH_REACH * width / coarse)).run(ROUGH_STEPS)
-    found = coarse * float(rough.parameters[:, gaussian.SHAPE].rsqrt().median())
+    found = coarse * float(np.median(rough.parameters[:, gaussian.SHAPE] ** -0.5))
     bins = whole_bins(found)
     pixels = pixels if bins == coarse else binned(image, bins)
     start = on_pixels(rough.parameters, coarse / bins)
@@ -167,7 +167,8 @@ def whole_bins(width):
 
 def binned(image, bins):
     """Sums over ``bins`` x ``bins`` pixels; what is left over at the far sides is cut off."""
-    return F.avg_pool2d(image[None], bins, divisor_override=1)[0]
+    height, width = (n // bins * bins for n in image.shape)
+    return sum(image[row:height:bins, column:width:bins] for row in range(bins) for column in range(bins))
 
 
 def on_pixels(parameters, size, *, blurred=False):
@@ -175,15 +176,15 @@ def on_pixels(parameters, size, *, blurred=False):
 
     Parameters
     ----------
-    parameters : (N, P) float tensor
+    parameters : (N, P) float array
     size : float, old pixels over new ones [-]
     blurred : bool, take the width of the old pixels, which were sums over new ones, off the columns'
     """
-    result = parameters.clone()
+    result = parameters.copy()
     result[:, :2] = (parameters[:, :2] + 0.5) * size - 0.5
     result[:, gaussian.BACKGROUND] /= size**2
     spread = size**2 * gaussian.covariances(parameters)
-    flat = spread.clone()
+    flat = spread.copy()
     if blurred:
         flat[:2] -= (size**2 - 1) / 12
     result[:, gaussian.SHAPE :] = gaussian.inverse(flat)[: result.shape[1] - gaussian.SHAPE].T
@@ -193,30 +194,29 @@ def on_pixels(parameters, size, *, blurred=False):
 
 def area(spread):
     """Square root of the determinant of covariances (3, N), to which a Gaussian's area is proportional."""
-    return (spread[0] * spread[1] - spread[2] ** 2).sqrt()
+    return np.sqrt(spread[0] * spread[1] - spread[2] ** 2)
 
 
 def expected(start, position_std, width=None):
     """`Prior` about the first guesses (N, P): positions of the given error, and columns of about one width [px]."""
-    mean, std = start.clone(), torch.full((start.shape[1],), math.inf)
+    mean, std = start.copy(), np.full(start.shape[1], np.inf)
     if position_std is not None:
         std[:2] = position_std
     if width is not None:
-        shape = [width**-2, width**-2, 0.0][: start.shape[1] - gaussian.SHAPE]
-        mean[:, gaussian.SHAPE :], std[gaussian.SHAPE :] = torch.tensor(shape), SHAPE_SPREAD * width**-2
+        mean[:, gaussian.SHAPE :] = [width**-2, width**-2, 0.0][: start.shape[1] - gaussian.SHAPE]
+        std[gaussian.SHAPE :] = SHAPE_SPREAD * width**-2
     return Prior(mean, std)
 
 
 def table(parameters, covariance):
     """The columns of the result; see `refine`."""
-    values = parameters.double().numpy()
-    std = torch.diagonal(covariance, dim1=1, dim2=2)[:, :2].clamp_min(0).sqrt().numpy()
-    result = pd.DataFrame({"y": values[:, 0], "x": values[:, 1], "y_std": std[:, 0], "x_std": std[:, 1]})
-    result["amplitude"], result["background"] = values[:, gaussian.AMPLITUDE], values[:, gaussian.BACKGROUND]
-    if values.shape[1] == gaussian.SHAPE + 1:
-        result["width"] = values[:, gaussian.SHAPE] ** -0.5
+    std = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0))
+    result = pd.DataFrame({"y": parameters[:, 0], "x": parameters[:, 1], "y_std": std[:, 0], "x_std": std[:, 1]})
+    result["amplitude"], result["background"] = parameters[:, gaussian.AMPLITUDE], parameters[:, gaussian.BACKGROUND]
+    if parameters.shape[1] == gaussian.SHAPE + 1:
+        result["width"] = parameters[:, gaussian.SHAPE] ** -0.5
     else:
-        yy, xx, yx = values[:, gaussian.SHAPE :].T
+        yy, xx, yx = parameters[:, gaussian.SHAPE :].T
         sharpness, axes = np.linalg.eigh(np.stack([yy, yx, yx, xx], -1).reshape(-1, 2, 2))  # the major axis first
         result["width"] = sharpness.prod(1) ** -0.25
         result["width_major"], result["width_minor"] = (sharpness**-0.5).T

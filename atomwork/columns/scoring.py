@@ -5,11 +5,13 @@ background that belongs to the window. All columns take a step together; those t
 """
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.spatial import cKDTree
 
 from atomwork.columns import gaussian
@@ -18,8 +20,54 @@ DRAWN = 0.9  # how much farther a column is drawn than judged, over the width [-
 OVERLAP = 5.0  # columns nearer than this many widths share their errors [-]
 MOVED = 0.1  # a column that moves less than this share of its error has converged [-]
 POOR = 1.6  # a column whose residuals exceed the usual by this factor has its own dispersion [-]
-OUTSIDE = 1e30  # model and data beyond the image: no residual, no weight
-CHUNK = 300_000  # window pixels worked on at a time, so that they stay in the processor's cache
+FEW = 50  # columns or pairs that are not worth another thread
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What parameters a fit may reach.
+
+    Attributes
+    ----------
+    low, high : (N, P) float arrays
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def around(cls, start, *, shift, widths, brightest):
+        """Bounds about first guesses (N, P): a shift [px], widths (2,) [px], the brightest pixel."""
+        low, high = start.copy(), start.copy()
+        low[:, :2] -= shift
+        high[:, :2] += shift
+        bright = start[:, gaussian.AMPLITUDE] > 0
+        low[:, gaussian.AMPLITUDE] = np.where(bright, 1e-6 * brightest, -2 * brightest)
+        high[:, gaussian.AMPLITUDE] = np.where(bright, 2 * brightest, -1e-6 * brightest)
+        low[:, gaussian.BACKGROUND], high[:, gaussian.BACKGROUND] = 0, 2 * brightest
+        low[:, gaussian.SHAPE :], high[:, gaussian.SHAPE :] = widths[1] ** -2, widths[0] ** -2
+        low[:, gaussian.SHAPE + 2 :] = -high[:, gaussian.SHAPE + 2 :]
+        return cls(low, high)
+
+    def step(self, parameters, change, rows):
+        """Parameters after a change that stays within bounds and can't more than double a width at once."""
+        new, shape = parameters + change, gaussian.SHAPE
+        reach = 0.5 / np.sqrt(parameters[:, shape, None])
+        new[:, :2] = parameters[:, :2] + np.clip(change[:, :2], -reach, reach)
+        widths = slice(shape, min(shape + 2, parameters.shape[1]))
+        new[:, widths] = np.clip(new[:, widths], parameters[:, widths] / 2, parameters[:, widths] * 2)
+        new = np.clip(new, self.low[rows], self.high[rows])
+        if parameters.shape[1] > shape + 1:  # the inverse covariance stays positive
+            bound = 0.9 * np.sqrt(new[:, shape] * new[:, shape + 1])
+            new[:, shape + 2] = np.clip(new[:, shape + 2], -bound, bound)
+        return new
+
+    def reached(self, parameters):
+        """Which columns (N,) came to a bound of position or width and so fitted nothing."""
+        checked = [0, 1, *range(gaussian.SHAPE, min(gaussian.SHAPE + 2, parameters.shape[1]))]
+        slack = 1e-4 * (self.high - self.low)
+        at_bound = (parameters <= self.low + slack) | (parameters >= self.high - slack)
+        return at_bound[:, checked].any(1)
 
 
 @dataclass(frozen=True)
@@ -28,16 +76,16 @@ class Prior:
 
     Attributes
     ----------
-    mean : (N, P) float tensor
-    std : (P,) float tensor; infinite for what is left open
+    mean : (N, P) float array
+    std : (P,) float array; infinite for what is left open
     """
 
-    mean: torch.Tensor
-    std: torch.Tensor
+    mean: np.ndarray
+    std: np.ndarray
 
     def information(self, dispersion):
-        """Its information (P,), float64, on the scale of counting noise that the dispersion enlarges."""
-        return dispersion / self.std.double() ** 2
+        """Its information (P,) on the scale of counting noise that the dispersion enlarges."""
+        return dispersion / self.std**2
 
 
 @dataclass
@@ -46,101 +94,65 @@ class Fit:
 
     Attributes
     ----------
-    image : (H, W) float tensor, non-negative
-    centre : (N, 2) int tensor, the windows' middle pixels [px]
-    parameters : (N, P) float tensor, see `gaussian`
+    image : (H, W) float array, non-negative
+    centre : (N, 2) int array, the windows' middle pixels [px]
+    parameters : (N, P) float64 array, see `gaussian`
     width : float, the usual width [px]
     reach : int, half-side of the windows [px]
     floor : float, least model intensity; it bounds the weights
-    bounds : gaussian.Bounds
+    bounds : Bounds
     prior : Prior
     """
 
-    image: torch.Tensor
-    centre: torch.Tensor
-    parameters: torch.Tensor
+    image: np.ndarray
+    centre: np.ndarray
+    parameters: np.ndarray
     width: float
     reach: int
     floor: float
-    bounds: gaussian.Bounds
+    bounds: Bounds
     prior: Prior
 
     def __post_init__(self):
-        positions = self.parameters[:, :2].numpy()
-        pairs = cKDTree(positions).query_pairs(OVERLAP * self.width, output_type="ndarray")
-        overlap = np.exp(-((positions[pairs[:, 0]] - positions[pairs[:, 1]]) ** 2).sum(1) / (4 * self.width**2))
-        crowding = sum(np.bincount(pairs[:, k], overlap, len(positions)) for k in (0, 1))
-        self.pairs, self.caution = torch.from_numpy(pairs.astype(np.int64)), torch.from_numpy(1 / (1 + crowding)).float()
-        self.drawn = self.reach + math.ceil(DRAWN * self.width)
-        self.side = torch.arange(-self.reach, self.reach + 1.0)
-        self.brush = torch.arange(-self.drawn, self.drawn + 1)
-        self.data = self.cut(F.pad(self.image, (self.drawn,) * 4, value=OUTSIDE), self.centre)
-        self.dispersion = 1.0
-        self.canvas = F.pad(torch.zeros_like(self.image), (self.drawn,) * 4, value=OUTSIDE)
-        for rows in self.chunks(torch.arange(len(self.parameters))):
-            self.paint(rows, self.picture(rows, self.parameters[rows]))
+        positions = self.parameters[:, :2]
+        self.pairs = cKDTree(positions).query_pairs(OVERLAP * self.width, output_type="ndarray")
+        overlap = np.exp(-((positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]) ** 2).sum(1) / (4 * self.width**2))
+        crowding = sum(np.bincount(self.pairs[:, k], overlap, len(positions)) for k in (0, 1))
+        self.caution, self.dispersion = 1 / (1 + crowding), 1.0
+        self.picture = np.zeros(self.image.shape, np.float32)
+        self.paint(self.parameters, self.centre, 1.0)
 
-    def chunks(self, rows):
-        """Pieces of ``rows`` whose windows fit the cache together."""
-        return rows.split(max(8, CHUNK // (2 * self.reach + 1) ** 2))
+    def paint(self, parameters, centre, sign):
+        """Add columns to the picture of all, or take them off it."""
+        gaussian.paint(self.picture, parameters, centre, self.reach + math.ceil(DRAWN * self.width), sign)
 
-    def work(self, function, rows):
-        """Chunks of ``rows`` and what ``function``, which changes nothing, makes of each."""
-        return [(chunk, function(chunk)) for chunk in self.chunks(rows)]
-
-    def picture(self, rows, parameters):
-        """Gaussians (n, K, K) of some columns in the windows that are drawn."""
-        values = gaussian.evaluate(parameters, gaussian.away(parameters, self.centre[rows]), self.brush)
-        return values.mul_(parameters[:, gaussian.AMPLITUDE, None, None])
-
-    def paint(self, rows, change):
-        """Add (n, K, K) changes of some columns to the canvas, which shows all of them without backgrounds."""
-        corner = (self.centre[rows] + self.drawn) @ torch.tensor([self.canvas.shape[1], 1])
-        offset = self.brush[:, None] * self.canvas.shape[1] + self.brush
-        self.canvas.view(-1).scatter_add_(0, (corner[:, None, None] + offset).flatten(), change.flatten())
-
-    def cut(self, padded, centre):
-        """Copies (n, K, K) of the windows around pixels (n, 2) of an image that has the canvas' margin."""
-        inner = padded[self.drawn - self.reach :, self.drawn - self.reach :]
-        return gaussian.windows(inner, self.reach)[centre[:, 0], centre[:, 1]]
-
-    def judge(self, rows):
-        """Offsets (n, 2), Gaussians (n, K, K), weights 1/model and residuals of some columns."""
-        parameters, centre = self.parameters[rows], self.centre[rows]
-        offset = gaussian.away(parameters, centre)
-        model = self.cut(self.canvas, centre).add_(parameters[:, gaussian.BACKGROUND, None, None])
-        model = model.clamp_min_(self.floor)
-        return offset, gaussian.evaluate(parameters, offset, self.side), model.reciprocal(), self.data[rows] - model
+    def ask(self, function, rows):
+        """What `gaussian.inform` or `gaussian.share` tell of some columns or pairs."""
+        return function(self.image, self.picture, self.parameters, self.centre, rows, self.reach, self.floor)
 
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
         prior = self.prior.information(self.dispersion)
 
-        def step(chunk):
-            offset, values, weight, residual = self.judge(chunk)
-            parameters = self.parameters[chunk]
-            information = gaussian.information(parameters, offset, self.side, values, weight) + torch.diag(prior)
-            weighted = weight * residual
-            gradient = gaussian.gradient(parameters, offset, self.side, values, weighted)
-            gradient += prior * (self.prior.mean[chunk] - parameters)
-            new = self.bounds.step(parameters, self.caution[chunk, None] * solve(information, gradient), chunk)
-            error = (self.dispersion / torch.diagonal(information, dim1=1, dim2=2)[:, :2]).sqrt()
-            moved = ((new - parameters)[:, :2].abs() > MOVED * error).any(1)
-            change = self.picture(chunk, new).sub_(self.picture(chunk, parameters))
-            return new, change, moved, (weighted * residual).mean((1, 2))
+        def step(some):
+            information, gradient, misfit = self.ask(gaussian.inform, some)
+            parameters = self.parameters[some]
+            information += np.diag(prior)
+            gradient += prior * (self.prior.mean[some] - parameters)
+            new = self.bounds.step(parameters, self.caution[some, None] * solve(information, gradient), some)
+            error = np.sqrt(self.dispersion / np.diagonal(information, axis1=1, axis2=2)[:, :2])
+            return new, (np.abs(new - parameters)[:, :2] > MOVED * error).any(1), misfit
 
-        chi2, still = [], []
-        for chunk, (new, change, moved, fitness) in self.work(step, rows):
-            self.parameters[chunk] = new
-            self.paint(chunk, change)
-            still.append(chunk[moved])
-            chi2.append(fitness)
-        self.dispersion = float(torch.cat(chi2).median())
-        return torch.cat(still)
+        new, moved, misfit = in_threads(step, rows)
+        self.paint(self.parameters[rows], self.centre[rows], -1.0)
+        self.paint(new, self.centre[rows], 1.0)
+        self.parameters[rows] = new
+        self.dispersion = float(np.median(misfit)) / (2 * self.reach + 1) ** 2
+        return rows[moved]
 
     def run(self, steps):
         """Improve all columns until they rest, at most ``steps`` times."""
-        active = torch.arange(len(self.parameters))
+        active = np.arange(len(self.parameters))
         for _ in range(steps):
             if len(active):
                 active = self.improve(active)
@@ -153,63 +165,71 @@ class Fit:
         each neighbour (the Schur complement of the joint information); the neighbours' links among
         themselves are left out.
         """
-        everyone, prior = torch.arange(len(self.parameters)), self.prior.information(self.dispersion)
+        prior = np.diag(self.prior.information(self.dispersion))
 
-        def inform(rows):
-            offset, values, weight, residual = self.judge(rows)
-            information = gaussian.information(self.parameters[rows], offset, self.side, values, weight)
-            return invert(information + torch.diag(prior)), (weight * residual**2).sum((1, 2))
+        def inform(some):
+            information, _, misfit = self.ask(gaussian.inform, some)
+            return invert(information + prior), misfit
 
-        inverse, chi2 = (torch.cat(v) for v in zip(*(result for _, result in self.work(inform, everyone)), strict=True))
+        inverse, misfit = in_threads(inform, np.arange(len(self.parameters)))
         pixels = gaussian.pixels_inside(self.centre, self.reach, self.image.shape)
-        each = chi2 / (pixels - self.parameters.shape[1]).clamp_min(1)
-        usual = each.median()
-        dispersion = torch.where(each > POOR * usual, each, usual).double()
-        return dispersion[:, None, None] * widened(inverse[:, :2, :2], self.shared(inverse)), dispersion
+        each = misfit / np.maximum(pixels - self.parameters.shape[1], 1)
+        usual = np.median(each)
+        dispersion = np.where(each > POOR * usual, each, usual)
+        return dispersion[:, None, None] * widened(inverse[:, :2, :2], self.lost(inverse)), dispersion
 
-    def shared(self, inverse):
+    def lost(self, inverse):
         """Information (N, 2, 2) that positions lose to the neighbours they overlap [1/px²]."""
-        result = torch.zeros((len(inverse), 2, 2), dtype=torch.float64)
-
-        def compare(some):
-            here, there = self.pairs[some].unbind(1)
-            offset, values, weight, _ = self.judge(here)
-            away = gaussian.away(self.parameters[there], self.centre[here])
-            both = weight * values * gaussian.evaluate(self.parameters[there], away, self.side)
-            return gaussian.cross_information((self.parameters[here], offset), (self.parameters[there], away), self.side, both)
-
-        for some, cross in self.work(compare, torch.arange(len(self.pairs))):
-            here, there = self.pairs[some].unbind(1)
-            forth, back = cross[:, :2], cross[:, :, :2].mT
-            result.index_add_(0, here, forth @ inverse[there] @ forth.mT)
-            result.index_add_(0, there, back @ inverse[here] @ back.mT)
+        result, (here, there) = np.zeros((len(inverse), 2, 2)), self.pairs.T
+        (cross,) = in_threads(lambda some: (self.ask(gaussian.share, some),), self.pairs)
+        forth, back = cross[:, :2], cross[:, :, :2].swapaxes(1, 2)
+        for places, links, others in ((here, forth, there), (there, back, here)):
+            np.add.at(result, places, links @ inverse[others] @ links.swapaxes(1, 2))
         return result
+
+
+@lru_cache(maxsize=1)
+def threads(_process, count):
+    """Threads that stay: a fit asks them dozens of times; those of another process don't survive its fork."""
+    return ThreadPoolExecutor(count)
+
+
+def in_threads(function, rows):
+    """The arrays that a function makes of ``rows``, a piece to every thread."""
+    count = min(torch.get_num_threads(), len(rows) // FEW)
+    if count < 2:
+        return function(rows)
+    results = threads(os.getpid(), torch.get_num_threads()).map(function, np.array_split(rows, count))
+    return tuple(np.concatenate(kind) for kind in zip(*results, strict=True))
 
 
 def widened(covariance, lost):
     """Covariance (N, 2, 2) less the information ``lost``, a twentieth of it left at least; NaN if it was none."""
-    root, failed = torch.linalg.cholesky_ex(covariance)
-    root[failed > 0] = 0
-    share, axes = torch.linalg.eigh(root.mT @ lost @ root)
+    (yy, yx), (_, xx) = covariance.transpose(1, 2, 0)
+    known = (yy > 0) & (yy * xx > yx**2)
+    root = np.linalg.cholesky(np.where(known[:, None, None], covariance, np.eye(2)))
+    shares, axes = np.linalg.eigh(root.swapaxes(1, 2) @ lost @ root)
     spread = root @ axes
-    result = spread @ torch.diag_embed(1 / (1 - share.clamp(0, 0.95))) @ spread.mT
-    result[failed > 0] = float("nan")
+    result = (spread / (1 - np.clip(shares, 0, 0.95))[:, None]) @ spread.swapaxes(1, 2)
+    result[~known] = np.nan
     return result
 
 
 def normalised(information):
     """Information on the scale of its diagonal, slightly damped so that no column breaks a batch, and that scale."""
-    scale = torch.diagonal(information, dim1=1, dim2=2).clamp_min(1e-30).rsqrt()
-    return information * scale[:, :, None] * scale[:, None] + 1e-7 * torch.eye(information.shape[-1]), scale
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(information, axis1=1, axis2=2), 1e-30))
+    return information * scale[:, :, None] * scale[:, None] + 1e-7 * np.eye(information.shape[-1]), scale
 
 
 def solve(information, gradient):
     """information⁻¹ gradient, (N, P)."""
     unit, scale = normalised(information)
-    return (scale * torch.linalg.solve(unit, scale * gradient)).float()
+    result = scale * gradient
+    gaussian.eliminate(unit, result)
+    return scale * result
 
 
 def invert(information):
     """information⁻¹, (N, P, P)."""
     unit, scale = normalised(information)
-    return scale[:, :, None] * torch.linalg.inv(unit) * scale[:, None]
+    return scale[:, :, None] * np.linalg.inv(unit) * scale[:, None]
