@@ -1,15 +1,19 @@
 """What a judge learns from: candidates in simulated frames of which the truth is known."""
 
+from itertools import cycle
+
 import numpy as np
 from tqdm.auto import tqdm
 
 from atomwork.analysis import detect
-from atomwork.analysis.confidence import confidence_map
+from atomwork.analysis.confidence import VIEWS, confidence_map
 from atomwork.models import judge
 
 
 def examples(frames, *, model="atomid", progress=True):
     """The evidence on every candidate in labelled frames, but those at optional places.
+
+    The network looks at every second frame `confidence.VIEWS` times, so that the judge knows both kinds of maps.
 
     Parameters
     ----------
@@ -27,8 +31,9 @@ def examples(frames, *, model="atomid", progress=True):
     ValueError : no candidate in any frame
     """
     told, truths = [], []
-    for frame in tqdm(frames, desc="candidates", unit="frame", disable=not progress):
-        seen = confidence_map(frame.image, model=model)
+    looks = zip(frames, cycle((1, VIEWS)))  # one of them has no end
+    for frame, views in tqdm(looks, desc="candidates", unit="frame", disable=not progress):
+        seen = confidence_map(frame.image, model=model, views=views)
         table = detect.candidates(frame.image, seen)
         if len(table):
             result = frame.agreement(table)

@@ -45,7 +45,10 @@ GRIDS = {
         "max_sigma": [0.45 * s, 0.6 * s],
         "num_sigma": [5],
     },
-    detect.detect: lambda s: {"lower_bound": [0.1, 0.05, 0.2, 0.3, 0.5], "window_size": [None, 0.4 * s, 0.7 * s]},
+    detect.detect: lambda s: {
+        "lower_bound": [0.1, 0.05, 0.2, 0.3, 0.5, 0.02, 0.01, 0.005],
+        "window_size": [None, 0.4 * s, 0.7 * s],
+    },
 }
 
 

@@ -33,6 +33,7 @@ class Recipe:
     cells : where unit cells come from
     cuts : force (or forbid) holes and edges in crystals; by chance if None
     support_share : share of images on thick carbon [-]
+    adatom_share : share of crystals that carry adatoms [-]
     reductions : factors, of which each batch has one: it is drawn on pixels so much finer and then reduced to ``size``, as
         a detector does with an image whose columns lie far apart; spacings are those after that, doses those before
     """
@@ -48,6 +49,7 @@ class Recipe:
     cells: Cells = field(default_factory=Cells)
     cuts: bool | None = None
     support_share: float = 0.0
+    adatom_share: float = 0.0
     reductions: tuple = (1,)
 
     @property
@@ -105,7 +107,8 @@ def draw_scenes(rng, recipe, count):
         family = families[rng.choice(len(families), p=shares / shares.sum())]
         coarse = recipe.coarse_share and rng.random() < recipe.coarse_share
         spacing = log_uniform(rng, *((recipe.spacing[1], recipe.coarsest) if coarse else recipe.spacing))
-        scene = scenes.draw(rng, canvas, spacing, family, cells=recipe.cells, cuts=recipe.cuts)
+        chosen = {"cells": recipe.cells, "cuts": recipe.cuts, "adatoms": recipe.adatom_share}
+        scene = scenes.draw(rng, canvas, spacing, family, **chosen)
         drawn.append(scene)
         widths.append(max(spacing * log_uniform(rng, *recipe.width), forward.SPLAT_WIDTH))
     return drawn, np.array(widths)

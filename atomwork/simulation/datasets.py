@@ -87,7 +87,7 @@ TEST_GROUPS = {
 VALIDATION_CELLS = Cells(VALIDATION_MOTIFS, 0.4, random=partial(random_motif, columns=VALIDATION_INDEPENDENT))
 VALIDATION_GROUPS = {group: replace(recipe, cells=VALIDATION_CELLS) for group, recipe in TEST_GROUPS.items()}
 TRAINING_SEED = 5_501  # of the frames from which a judge learns
-_FRAMES = {"size": 288, "cells": _TRAINING["cells"]}
+_FRAMES = {"size": 288, "cells": _TRAINING["cells"], "adatom_share": 0.3}
 TRAINING_GROUPS = {group: replace(recipe, support_share=0.15, **_FRAMES) for group, recipe in TEST_GROUPS.items()}
 TRAINING_GROUPS["anything"] = Recipe(spacing=(4.0, 40.0), support_share=0.25, **_FRAMES)
 GROUPED = {

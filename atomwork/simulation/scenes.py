@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from atomwork.simulation.cells import Cells
 from atomwork.simulation.motifs import nearest_distance
 
+ROOM, TRIES = 0.5, 40  # distance of an adatom from any column over the spacing [-], and places tried for each
 FAMILIES = {"lattice": 0.38, "bilayer": 0.12, "isolated": 0.26, "particle": 0.16, "empty": 0.08}
 
 
@@ -146,6 +147,19 @@ def cut(rng, positions, shape, holes, edge):
     return kept
 
 
+def with_adatoms(rng, positions, brightness, spacing, shape):
+    """Up to 6 % more columns, all alike, where there is room: half a spacing from the crystal's, one from each other."""
+    count = rng.poisson(len(positions) * rng.uniform(0, 0.06))
+    places = rng.uniform(0, shape, (TRIES * count, 2))
+    places = places[cKDTree(positions).query(places)[0] >= ROOM * spacing] if len(positions) else places
+    added = np.empty((0, 2))
+    for place in places:
+        if len(added) < count and (np.hypot(*(added - place).T) >= spacing).all():
+            added = np.vstack([added, place])
+    level = rng.uniform(0.3, 1.2) * np.median(brightness) if count else 0.0
+    return np.concatenate([positions, added]), np.concatenate([brightness, np.full(len(added), level)])
+
+
 def strain(rng, positions, spacing, shape):
     """Smooth displacement of up to a few per cent and static disorder of a few hundredths of the spacing."""
     wave = rng.normal(0, 1, (2, 2)) / max(shape) * rng.uniform(0.3, 1)
@@ -166,7 +180,7 @@ def grain_boundary(rng, grain, neighbour, spacing, shape):
     return np.concatenate([positions, other]), np.concatenate([brightness, other_brightness])
 
 
-def draw(rng, shape, spacing, family, *, cells=None, cuts=None):
+def draw(rng, shape, spacing, family, *, cells=None, cuts=None, adatoms=0.0):
     """Draw a scene.
 
     Parameters
@@ -177,6 +191,7 @@ def draw(rng, shape, spacing, family, *, cells=None, cuts=None):
     family : str, one of `FAMILIES`
     cells : Cells, where unit cells come from; those of training if None
     cuts : bool, force (or forbid) a hole or an edge in a crystal; by chance if None
+    adatoms : float, how probably a crystal has some [-]
 
     Returns
     -------
@@ -201,6 +216,8 @@ def draw(rng, shape, spacing, family, *, cells=None, cuts=None):
         kept = cut(rng, positions, shape, rng.integers(1, 4) if cuts else 0, cuts and rng.random() < 0.4)
         kept &= rng.random(len(positions)) >= (rng.uniform(0, 0.1) if rng.random() < 0.4 else 0)  # vacancies
         positions, brightness = positions[kept], brightness[kept]
+        if adatoms and rng.random() < adatoms:
+            positions, brightness = with_adatoms(rng, positions, brightness, spacing, shape)
     if family != "isolated":
         positions = strain(rng, positions, spacing, shape)
     inside = ((positions >= -0.5) & (positions < np.array(shape) - 0.5)).all(1)

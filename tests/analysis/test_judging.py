@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from atomwork.analysis import detect, judging, labelled
-from atomwork.analysis.confidence import confidence_map
+from atomwork.analysis.confidence import VIEWS, confidence_map
 from atomwork.columns import evidence
 from atomwork.simulation import datasets
 
@@ -18,7 +18,8 @@ def frames():
 
 def test_examples_are_the_judged_candidates_of_all_frames(frames):
     numbers, right = judging.examples(frames, progress=False)
-    tables = [detect.candidates(f.image, confidence_map(f.image)) for f in frames]
+    maps = [confidence_map(f.image, views=views) for f, views in zip(frames, (1, VIEWS, 1, VIEWS), strict=True)]
+    tables = [detect.candidates(f.image, seen) for f, seen in zip(frames, maps, strict=True)]
     matches = [f.agreement(table) for f, table in zip(frames, tables, strict=True)]
     assert numbers.shape == (sum(m.n_found for m in matches), len(evidence.NAMES))
     assert right.sum() == sum(len(m.pairs) for m in matches)

@@ -76,3 +76,31 @@ def test_strain_moves_columns_smoothly_by_a_few_per_cent():
     for seed in range(5):
         moved = scenes.strain(np.random.default_rng(seed), grid, 20.0, (400, 400))
         assert nearest_distance(moved) == pytest.approx(20, rel=0.4)
+
+
+def test_adatoms_lie_where_there_is_room_and_only_where_they_are_asked_for():
+    """With a share of 0 not a random number more is drawn: the fixed sets stay as they are."""
+    shape, spacing, found = (300, 300), 15.0, 0
+    for seed in range(12):
+        plain, none, some = (
+            scenes.draw(np.random.default_rng(seed), shape, spacing, "lattice", **k)
+            for k in ({}, {"adatoms": 0.0}, {"adatoms": 1.0})
+        )
+        assert (plain.positions == none.positions).all()
+        assert len(some.positions) <= 1.2 * len(plain.positions)
+        positions, brightness, _ = scenes.crystal(np.random.default_rng(seed), cells.Cells(), spacing, shape)
+        more, levels = scenes.with_adatoms(np.random.default_rng(seed), positions, brightness, spacing, shape)
+        added = more[len(positions) :]
+        assert (more[: len(positions)] == positions).all()
+        assert len(levels) == len(more)
+        if len(added):
+            assert cKDTree(positions).query(added)[0].min() >= scenes.ROOM * spacing
+        if len(added) > 1:
+            assert cKDTree(added).query(added, k=2)[0][:, 1].min() >= spacing
+        found += len(added)
+    assert found > 20
+
+
+def test_nothing_is_added_to_nothing():
+    positions, brightness = scenes.with_adatoms(np.random.default_rng(0), np.empty((0, 2)), np.empty(0), 10.0, (100, 100))
+    assert len(positions) == len(brightness) == 0
