@@ -89,6 +89,7 @@ VALIDATION_GROUPS = {group: replace(recipe, cells=VALIDATION_CELLS) for group, r
 TRAINING_SEED = 5_501  # of the frames from which a judge learns
 _FRAMES = {"size": 288, "cells": _TRAINING["cells"], "adatom_share": 0.3}
 TRAINING_GROUPS = {group: replace(recipe, support_share=0.15, **_FRAMES) for group, recipe in TEST_GROUPS.items()}
+TRAINING_GROUPS["isolated atoms"] = replace(TRAINING_GROUPS["isolated atoms"], support_share=0.5)
 TRAINING_GROUPS["anything"] = Recipe(spacing=(4.0, 40.0), support_share=0.25, **_FRAMES)
 GROUPED = {
     "test": (TEST_GROUPS, TEST_SEED),
