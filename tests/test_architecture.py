@@ -25,6 +25,7 @@ FLOORS = {
 BARE = {"torch", "pytorch_lightning", "numpy", "scipy", "skimage", "safetensors", "pandas", "atomwork"}
 ABOUT_OTHER_LIBRARIES = {
     "columns/export.py",
+    "columns/gaussian.py",  # numba; whoever trains fits no Gaussian
     "simulation/crystals.py",
     "simulation/specimen.py",
     "simulation/structures.py",
@@ -76,6 +77,17 @@ def test_training_path_needs_no_microscopy_library(path):
     if training and relative not in ABOUT_OTHER_LIBRARIES:
         outside = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - BARE
         assert not outside
+
+
+def test_training_path_is_imported_where_the_other_libraries_are_missing():
+    """Whatever the training path imports, however deep, none of it is one of them."""
+    missing = ("abtem", "ase", "hyperspy", "rsciio", "atomap", "numba", "zarr")
+    paths = sorted((PACKAGE / "models").rglob("[!_]*.py"))
+    rooms = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in paths]
+    rooms += [f"atomwork.{room}" for room in ("weights", "simulation.forward", "simulation.noise", "simulation.datasets")]
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing}))\n" + "\n".join(f"import {room}" for room in rooms)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
+    assert not said
 
 
 def test_floors_name_every_room():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from atomwork.simulation import scattering
 from atomwork.simulation.recipes import scans
 
 CHEAP = "NbSe2"  # seconds
@@ -20,9 +21,23 @@ def test_what_ships_belongs_to_the_specimens(path):
     shipped = scans.stored(path, known)
     with safe_open(path, "np") as file:
         assert shipped.keys() == set(file.keys())  # none is of an earlier specimen
-    for image in shipped.values():
-        assert image.min() > -1e-3
-        assert 0.01 < image.max() < 1
+
+
+@pytest.mark.parametrize("path", sorted(scans.SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_what_ships_counts_the_electrons_that_its_atoms_scatter(path):
+    """Dark field adds the atoms' cross sections, but for interference along the beam; bright field keeps most of the beam."""
+    which, drawn = path.stem, scans.specimens(path.stem)
+    for name, image in scans.stored(path, marks(which)).items():
+        assert image.min() > -1e-3, name
+        assert image.max() < 1, name
+        if scans.SETS[which][name].dark:
+            assert 0.25 < image.mean() < 1, name
+            continue
+        optics = {key: scans.SETS[which][name].imaging[key] for key in ("inner", "outer", "lens")}
+        symbols = drawn[name].atoms.get_chemical_symbols()
+        sections = scattering.cross_sections(symbols, **optics)
+        counted = image.mean() * np.prod(drawn[name].size)  # Å²
+        assert 0.5 < counted / sum(sections[symbol] for symbol in symbols) < 1.5, name
 
 
 def test_abtem_makes_the_scan_that_ships_and_only_what_is_missing_is_computed(tmp_path):
