@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from atomwork import weights
-from atomwork.analysis import confidence, detect
+from atomwork.analysis import confidence, detect, judging, labelled
 from atomwork.columns.labels import LabelledFrame, of_batch
 from atomwork.models.crops import MixedImages
 from atomwork.models.detector import AtomIDNet
@@ -19,6 +19,7 @@ from atomwork.simulation import datasets
 FEW = 4  # frames below which a quarter of each is held back in place of whole ones
 SMALLEST = 64  # px, shortest side of such a quarter
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the way from the old weights to the trained ones, that are tried [-]
+REMINDERS = 60  # simulated training frames of each group from which the judge learns beside the user's own
 SIMULATED, LOST = 8, 0.005  # batches of simulated validation images, and the F1 on them that may be lost [-]
 # some hundred steps are too few for the slow average of a long training; and what is new most often is the scale
 LEARNING = {"averaging": 0.98, "spacing_weight": 1.0, "frozen_statistics": True}
@@ -67,7 +68,7 @@ def finetune(
     one_place : bool, the frames are a series of one place: the same quarter of each is held back, as it is of fewer than
         four frames
     held_back : float, else the share of the frames by which the result is judged, never trained on
-    max_steps : int, of 16 crops, half of them simulated; some 0.7 s each on two CPU cores
+    max_steps : int, of 16 crops, half of them simulated; some 0.7 s each on two CPU cores, and then two minutes for the judge
     learning_rate : float, at its highest
     seed : int
     progress : bool, show a progress bar
@@ -86,16 +87,21 @@ def finetune(
     ----------
     Weights between old and new ones: Wortsman et al., CVPR (2022) 7959.
     """
-    seen, unseen = split(labelled(frames, labels), one_place, held_back, np.random.default_rng(seed))
+    seen, unseen = split(with_labels(frames, labels), one_place, held_back, np.random.default_rng(seed))
     tensors, settings = weights.load(model)
     rates = {"learning_rate": learning_rate, "other_rate": learning_rate}
     net = AtomIDNet.from_weights(tensors, settings, max_steps=max_steps, **rates, **LEARNING)
     schedule = {"max_steps": max_steps, "steps_per_epoch": max(1, max_steps // 3), "validation_batches": 2}
     train(net, out_dir, images=partial(MixedImages, seen), seed=seed, progress=progress, **schedule)
+    candidate = Path(out_dir) / "candidate.safetensors"
+    if net.judge is not None:
+        weights.save(candidate, *net.to_weights())
+        reminders = list(labelled.drawn(REMINDERS, "training"))
+        net.take(judging.learned_on(net.judge, seen, reminders, model=candidate, seed=seed, progress=progress))
     trained = net.to_weights()[0]
     simulated = [frame for batch in datasets.validation_batches(SIMULATED) for frame in of_batch(batch)]
     judges = {"held back": unseen, "simulated": simulated}
-    rows, candidate = {0.0: scores(judges, model)}, Path(out_dir) / "candidate.safetensors"
+    rows = {0.0: scores(judges, model)}
     for share in SHARES:
         weights.save(candidate, between(tensors, trained, share), settings)
         rows[share] = scores(judges, candidate)
@@ -109,7 +115,7 @@ def finetune(
     return FineTuned(str(path), table, share)
 
 
-def labelled(frames, labels):
+def with_labels(frames, labels):
     """The frames with their labels: list of `LabelledFrame`; see `finetune`."""
     images = [confidence.checked(getattr(frame, "image", frame)) for frame in frames]
     if hasattr(labels, "columns") and "frame" in labels.columns:

@@ -53,3 +53,20 @@ def learned(frames, *, model="atomid", seed=1, progress=True):
     seed : int
     """
     return judge.learn(*examples(frames, model=model, progress=progress), seed=seed, progress=progress)
+
+
+def learned_on(start, own, simulated, *, model, seed=1, progress=True):
+    """A judge that learns on from a user's own frames, so that it knows what a fine-tuned weight finds in them.
+
+    Parameters
+    ----------
+    start : models.judge.Judge
+    own, simulated : lists of LabelledFrame; either makes half of what it learns from
+    model, progress : see `examples`
+    seed : int
+    """
+    numbers, right = examples(simulated, model=model, progress=progress)
+    own_numbers, own_right = examples([frame for frame in own for _ in range(2)], model=model, progress=progress)
+    times = -(-len(right) // len(own_right))
+    numbers, right = np.concatenate([numbers, np.tile(own_numbers, (times, 1))]), np.append(right, np.tile(own_right, times))
+    return judge.learn(numbers, right, start=start, seed=seed, progress=progress)

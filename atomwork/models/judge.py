@@ -68,13 +68,14 @@ class Judge(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def learn(numbers, right, *, epochs=EPOCHS, seed=1, progress=True):
+def learn(numbers, right, *, start=None, epochs=EPOCHS, seed=1, progress=True):
     """A judge from examples.
 
     Parameters
     ----------
     numbers : (N, F) float32 array of `evidence.gather`
     right : (N,) bool array, the candidate is a column
+    start : Judge that learns on, ends and deviations of its numbers kept; a new one if None
     epochs : int
     seed : int
     progress : bool, show a bar
@@ -87,7 +88,10 @@ def learn(numbers, right, *, epochs=EPOCHS, seed=1, progress=True):
     numbers, truth = torch.from_numpy(numbers), torch.from_numpy(right).float()
     images = DataLoader(TensorDataset(numbers, truth), min(BATCH, len(numbers)), shuffle=True, drop_last=True)
     judge = Judge(max_steps=epochs * len(images))
-    judge.adapt(numbers)
+    if start is None:
+        judge.adapt(numbers)
+    else:
+        judge.load_state_dict(start.state_dict())
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
     trainer = pl.Trainer(max_epochs=epochs, accelerator="cpu", devices=1, enable_progress_bar=progress, **quiet)
     trainer.fit(judge, images)

@@ -25,19 +25,19 @@ def test_labels_come_as_tables_arrays_or_from_a_series(rng):
     image, points = rings(rng)
     table = pd.DataFrame(points, columns=["y", "x"]).assign(visible=np.arange(len(points)) > 10)
     series = pd.concat([table.assign(frame=0), table.assign(frame=1)])
-    by_table, by_series = finetune.labelled([image] * 2, [table] * 2), finetune.labelled([image] * 2, series)
+    by_table, by_series = finetune.with_labels([image] * 2, [table] * 2), finetune.with_labels([image] * 2, series)
     for frame in (*by_table, *by_series):
         assert np.array_equal(frame.columns, points[11:])
         assert np.array_equal(frame.optional, points[:11])
         assert frame.spacing == pytest.approx(16, abs=2)
         assert not frame.dark
-    (inverted,) = finetune.labelled([image.max() - image], [points])
+    (inverted,) = finetune.with_labels([image.max() - image], [points])
     assert inverted.dark
     assert len(inverted.columns) == len(points)
 
 
 def test_of_few_frames_or_one_place_the_same_quarter_of_each_is_held_back(rng):
-    frames = finetune.labelled(*zip(*[rings(rng) for _ in range(5)], strict=True))
+    frames = finetune.with_labels(*zip(*[rings(rng) for _ in range(5)], strict=True))
     for some, one_place in ((frames[:2], False), (frames, True)):
         seen, unseen = finetune.split(some, one_place, 0.25, rng)
         assert len(unseen) == len(some)
@@ -49,7 +49,7 @@ def test_of_few_frames_or_one_place_the_same_quarter_of_each_is_held_back(rng):
 
 
 def test_of_several_frames_a_share_is_held_back_whole(rng):
-    frames = finetune.labelled(*zip(*[rings(rng) for _ in range(8)], strict=True))
+    frames = finetune.with_labels(*zip(*[rings(rng) for _ in range(8)], strict=True))
     seen, unseen = finetune.split(frames, False, 0.25, rng)
     assert len(unseen) == 2
     assert sorted(map(id, seen + unseen)) == sorted(map(id, frames))
@@ -105,6 +105,7 @@ def test_the_weight_lies_between_the_old_and_the_trained_one(rng, tmp_path, monk
         return {"held back": 0.5 + gain * moved, "simulated": 0.95 if moved < 0.6 else 0.9}
 
     monkeypatch.setattr(finetune, "train", train)
+    monkeypatch.setattr(finetune.judging, "learned_on", lambda start, *_, **__: start)
     monkeypatch.setattr(finetune, "scores", scores)
     tuned = finetune.finetune(frames, labels, tmp_path)
     assert tuned.share == (0.5 if kept else 0.0)

@@ -38,6 +38,19 @@ def test_the_judge_knows_more_than_the_height_of_the_map(frames):
     assert loss(seen.judge.probability(numbers)) < 0.9 * loss(seen.calibrated(height))
 
 
+def test_a_user_s_frames_are_half_of_what_a_judge_learns_on_from(frames, monkeypatch):
+    """Each of them looked at once and several times."""
+    told = {}
+    monkeypatch.setattr(judging.judge, "learn", lambda numbers, right, **_: told.update(numbers=numbers, right=right))
+    judging.learned_on(None, frames[:1], frames[1:], model="atomid", progress=False)
+    numbers, right = judging.examples(frames[:1] * 2, progress=False)
+    simulated, own = np.split(told["numbers"], [len(judging.examples(frames[1:], progress=False)[1])])
+    assert len(told["right"]) == len(told["numbers"])
+    assert len(simulated) <= len(own) < len(simulated) + len(right)
+    assert np.array_equal(own[: len(right)], numbers)
+    assert np.array_equal(told["right"][-len(right) :], right)
+
+
 def test_frames_for_the_judge_are_of_training():
     """Its images share neither seeds nor cells with validation and test."""
     groups = {which: datasets.GROUPED[which] for which in ("training", "validation", "test")}

@@ -41,6 +41,18 @@ def test_the_same_seed_gives_the_same_judge(rng):
     assert not np.array_equal(first, other)
 
 
+def test_a_judge_that_learns_on_remembers(learned, rng):
+    """A few hundred examples teach a new one little; the old one's ends stay, though these examples don't reach them."""
+    numbers, _, right = draws(rng, 1000)
+    inner = np.abs(numbers).max(1) < 2.5
+    new, again = (judge.learn(numbers[inner], right[inner], start=s, epochs=2, progress=False) for s in (None, learned))
+    assert torch.equal(again.high, learned.high)
+    assert (new.high < learned.high).all()
+    fresh, truth, _ = draws(rng)
+    new, again = (np.abs(one.probability(fresh) - truth).mean() for one in (new, again))
+    assert again < 0.07 < new
+
+
 def test_a_judge_is_saved_with_its_detector(learned, rng, tmp_path):
     model = AtomIDNet(widths=(4, 8))
     assert AtomIDNet.from_weights(*model.to_weights()).judge is None
