@@ -120,11 +120,22 @@ class Fit:
         crowding = sum(np.bincount(self.pairs[:, k], overlap, len(positions)) for k in (0, 1))
         self.caution, self.dispersion = 1 / (1 + crowding), 1.0
         self.picture = np.zeros(self.image.shape, np.float32)
-        self.paint(self.parameters, self.centre, 1.0)
+        self.paint(slice(None))
 
-    def paint(self, parameters, centre, sign):
-        """Add columns to the picture of all, or take them off it."""
-        gaussian.paint(self.picture, parameters, centre, self.reach + math.ceil(DRAWN * self.width), sign)
+    def paint(self, rows, sign=1.0):
+        """Add some columns to the picture of all, or take them off it."""
+        reach = self.reach + math.ceil(DRAWN * self.width)
+        gaussian.paint(self.picture, self.parameters[rows], self.centre[rows], reach, sign)
+
+    def change(self, rows, parameters):
+        """Give some columns other parameters (n, P), in the picture as well; where they are most, it is painted anew."""
+        most = 2 * len(rows) > len(self.parameters)
+        if most:
+            self.picture[:] = 0
+        else:
+            self.paint(rows, -1.0)
+        self.parameters[rows] = parameters
+        self.paint(slice(None) if most else rows)
 
     def ask(self, function, rows):
         """What `gaussian.inform` or `gaussian.share` tell of some columns or pairs."""
@@ -144,9 +155,7 @@ class Fit:
             return new, (np.abs(new - parameters)[:, :2] > MOVED * error).any(1), misfit
 
         new, moved, misfit = in_threads(step, rows)
-        self.paint(self.parameters[rows], self.centre[rows], -1.0)
-        self.paint(new, self.centre[rows], 1.0)
-        self.parameters[rows] = new
+        self.change(rows, new)
         self.dispersion = float(np.median(misfit)) / (2 * self.reach + 1) ** 2
         return rows[moved]
 
@@ -207,10 +216,11 @@ def widened(covariance, lost):
     """Covariance (N, 2, 2) less the information ``lost``, a twentieth of it left at least; NaN if it was none."""
     (yy, yx), (_, xx) = covariance.transpose(1, 2, 0)
     known = (yy > 0) & (yy * xx > yx**2)
-    root = np.linalg.cholesky(np.where(known[:, None, None], covariance, np.eye(2)))
-    shares, axes = np.linalg.eigh(root.swapaxes(1, 2) @ lost @ root)
+    result, some = covariance.copy(), known & lost.any((1, 2))
+    root = np.linalg.cholesky(covariance[some])
+    shares, axes = np.linalg.eigh(root.swapaxes(1, 2) @ lost[some] @ root)
     spread = root @ axes
-    result = (spread / (1 - np.clip(shares, 0, 0.95))[:, None]) @ spread.swapaxes(1, 2)
+    result[some] = (spread / (1 - np.clip(shares, 0, 0.95))[:, None]) @ spread.swapaxes(1, 2)
     result[~known] = np.nan
     return result
 

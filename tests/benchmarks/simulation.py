@@ -5,6 +5,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def hrtem_speed():
     specimen, lens = sheet_with_vacancies(), imaging.OBJECTIVE
     ours, plain = imaging.hrtem(specimen).image, plain_hrtem(specimen.atoms, lens, sampling=0.1)
     expected = imaging.resample(plain, specimen.size, 0.1)
-    seconds = fastest(lambda: imaging.hrtem(specimen)), fastest(lambda: plain_hrtem(specimen.atoms, lens, sampling=0.1))
+    seconds = fastest(lambda: imaging.hrtem(specimen), lambda: plain_hrtem(specimen.atoms, lens, sampling=0.1), rounds=5)
     gaps = np.rint(specimen.defects[["y", "x"]].to_numpy(float) / 0.1).astype(int)
     gaps = gaps[((gaps > 5) & (gaps < np.array(ours.shape) - 6)).all(1)]
     near = [np.s_[y - 5 : y + 6, x - 5 : x + 6] for y, x in gaps]
@@ -92,7 +93,7 @@ def throughput(seconds=10.0):
         rendered = sum(pool.map(render_for, [seconds] * 2)) / seconds
     graphene = structures.build("graphene", 24.0)
     lens = replace(imaging.PROBE, energy=80e3)
-    prism = fastest(lambda: imaging.adf(graphene, lens=lens, method="prism"), repeats=1)
+    prism = fastest(lambda: imaging.adf(graphene, lens=lens, method="prism"), rounds=1).item()
     few, many = (replace(atomgan.dataset(n), block=8) for n in (16, 160))
     with tempfile.TemporaryDirectory() as folder:
         times = []
@@ -115,14 +116,14 @@ def growth():
     """Seconds against the number of atoms, and the exponent of the power law through them."""
     rows, slopes = [], {}
     ways = {
-        "forward.render": lambda specimen: forward.render(specimen),
-        "hrtem": lambda specimen: imaging.hrtem(specimen),
+        "forward.render": forward.render,
+        "hrtem": imaging.hrtem,
         "hrtem, nothing reused": lambda specimen: imaging.hrtem(replace(specimen, unit=None)),
     }
     for size in (30.0, 60.0, 120.0):
         specimen = sheet_with_vacancies(int(size / 6), (size, size))
-        times = {name: fastest(lambda image=image, specimen=specimen: image(specimen), 2) for name, image in ways.items()}
-        rows.append({"atoms": len(specimen.atoms), **times})
+        times = fastest(*(partial(image, specimen) for image in ways.values()), rounds=2)
+        rows.append({"atoms": len(specimen.atoms), **dict(zip(ways, times, strict=True))})
     table = pd.DataFrame(rows)
     for name in ways:
         slopes[name] = np.polyfit(np.log(table["atoms"]), np.log(table[name]), 1)[0]

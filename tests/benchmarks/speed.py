@@ -13,15 +13,14 @@ from atomwork.columns import fit
 from tests.benchmarks.accuracy import lattice
 
 
-def fastest(function, repeats=5):
-    """Shortest of several wall times [s], after one run to warm up."""
-    function()
-    times = []
-    for _ in range(repeats):
+def fastest(*functions, rounds=10):
+    """Shortest wall time [s] of each function, all called in turn so that a busy machine is busy for all, after one warm-up."""
+    times = np.empty((rounds + 1, len(functions)))
+    for turn, column in np.ndindex(times.shape):
         start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        functions[column]()
+        times[turn, column] = time.perf_counter() - start
+    return times[1:].min(0)
 
 
 def fit_with_atomap(image, positions):
@@ -37,7 +36,7 @@ def fit_speed():
     """Time per column of the fit against Atomap's."""
     image, truth, rng = lattice(50, 55)
     begin = truth + rng.normal(0, 0.7, truth.shape)
-    ours = fastest(lambda: fit.refine(image, begin)) / len(truth)
+    ours = fastest(lambda: fit.refine(image, begin)).item() / len(truth)
     small, few, _ = lattice(50, 12)
     atomap = fit_with_atomap(small, few) / len(few)
     rows = [
@@ -52,20 +51,18 @@ def detection_speed():
     image, truth, _ = lattice(50, 45, spacing=22.2)
     image = np.pad(image, ((0, 1024 - len(image)), (0, 1024 - len(image))), mode="reflect")
     unit = (image / image.max()).astype(np.float32)
-    whole = fastest(lambda: detect.detect(image))
-    seen = detect.confidence_map(image)
-    network = fastest(lambda: detect.confidence_map(image))
-    readout = fastest(lambda: detect.columns(image, seen, refine=False))
+    detect.detect(image)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    blobs = fastest(lambda: blob_log(unit, min_sigma=2, max_sigma=10, num_sigma=10, threshold=0.1), repeats=3)
-    differences = fastest(lambda: blob_dog(unit, min_sigma=2, max_sigma=10, threshold=0.1), repeats=3)
-    rows = [
-        {"step": "detect, all of it", "ms": 1e3 * whole, "of LoG's time": whole / blobs},
-        {"step": "network at its two magnifications", "ms": 1e3 * network, "of LoG's time": network / blobs},
-        {"step": "peaks", "ms": 1e3 * readout, "of LoG's time": readout / blobs},
-        {"step": "scikit-image DoG", "ms": 1e3 * differences, "of LoG's time": differences / blobs},
-        {"step": "scikit-image LoG, 10 sigmas", "ms": 1e3 * blobs, "of LoG's time": 1.0},
-    ]
+    seen, sizes = detect.confidence_map(image), {"min_sigma": 2, "max_sigma": 10, "threshold": 0.1}
+    steps = {
+        "detect, all of it": lambda: detect.detect(image),
+        "network at its two magnifications": lambda: detect.confidence_map(image),
+        "peaks": lambda: detect.columns(image, seen, refine=False),
+        "scikit-image DoG": lambda: blob_dog(unit, **sizes),
+        "scikit-image LoG, 10 sigmas": lambda: blob_log(unit, num_sigma=10, **sizes),
+    }
+    times = fastest(*steps.values())
+    rows = [{"step": name, "ms": 1e3 * t, "of LoG's time": t / times[-1]} for name, t in zip(steps, times, strict=True)]
     count = len(detect.columns(image, seen, refine=False))
     title = f"Detection of {count} columns in 1024² ({len(truth)} drawn); peak memory of the process {memory:.2f} GB"
     return title, pd.DataFrame(rows)

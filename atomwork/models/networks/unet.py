@@ -29,16 +29,20 @@ def standardise(image, variance=None):
     centred = image - image.mean((2, 3), keepdim=True)
     if variance is None:
         variance = centred.square().mean((2, 3), keepdim=True)
-    channels = []
-    for cell in (4, 16):
-        mean, square = (local_mean(v, cell) for v in (centred, centred.square()))
-        deviation = torch.sqrt((square - mean.square()).clamp_min(0) + 1e-3 * variance + 1e-20)
-        channels.append(((centred - mean) / deviation).clamp(-5, 10))
     fine = box_mean(centred)
     roots = (centred - fine).abs().sqrt()  # few bright columns hardly move their mean
-    noise = local_mean(roots, 4).square() / ROOT_MEAN + 1e-3 * variance.sqrt() + 1e-10
-    for blob, size, cells in ((fine, 3, 5), (box_mean(fine), 5, 7)):
-        ratio = (blob - local_mean(centred, 2, cells)) * (size / noise)
+    pooled = torch.cat([F.avg_pool2d(pixels, 4) for pixels in (centred, centred.square(), roots)], 1)
+    *near, root = stretched(box_mean(pooled, 7), 4).split(1, 1)
+    far = stretched(box_mean(F.avg_pool2d(pooled[:, :2], 4), 7), 16).split(1, 1)
+    channels = []
+    for mean, square in (near, far):
+        deviation = torch.sqrt((square - mean.square()).clamp_min(0) + 1e-3 * variance + 1e-20)
+        channels.append(((centred - mean) / deviation).clamp(-5, 10))
+    noise = root.square() / ROOT_MEAN + 1e-3 * variance.sqrt() + 1e-10
+    halves = F.avg_pool2d(centred, 2)
+    around = stretched(torch.cat([box_mean(halves, cells) for cells in (5, 7)], 1), 2).split(1, 1)
+    for blob, size, mean in ((fine, 3, around[0]), (box_mean(fine), 5, around[1])):
+        ratio = (blob - mean) * (size / noise)
         channels.append(ratio.sign() * torch.log1p(ratio.abs()))
     return torch.cat(channels, 1)
 
@@ -53,14 +57,19 @@ def box_sum(image, size):
 
 def box_mean(image, size=3):
     """Mean over ``size`` x ``size`` px around every pixel, of those that the image has."""
-    rows, columns = (box_sum(torch.ones_like(line), size) for line in (image[:1, :1, :, :1], image[:1, :1, :1]))
-    return box_sum(image, size) / (rows * columns)
+    rows, columns = (known(length, size, image) for length in image.shape[2:])
+    return box_sum(image, size) / (rows[:, None] * columns)
 
 
-def local_mean(image, cell, cells=7):
-    """Mean over about ``cells`` x ``cells`` cells of ``cell`` px, interpolated."""
-    coarse = box_mean(F.avg_pool2d(image, cell), cells)
-    return F.interpolate(coarse, scale_factor=cell, mode="bilinear", align_corners=False)
+def known(length, size, like):
+    """How many of the ``size`` px around each of a line (length,) there are."""
+    place = torch.arange(length, device=like.device)
+    return ((place + size // 2).clamp_max(length - 1) - (place - size // 2).clamp_min(0) + 1).to(like.dtype)
+
+
+def stretched(image, times):
+    """The image on pixels so many times smaller, interpolated."""
+    return F.interpolate(image, scale_factor=times, mode="bilinear", align_corners=False)
 
 
 def block(inputs, outputs):
