@@ -175,7 +175,8 @@ def look(rng, scan):
     upright = abs(np.cos(np.deg2rad(angle))) + abs(np.sin(np.deg2rad(angle)))  # side of the square around the turned view
     pixel_size = min(pixel_size, (size.min() - 2 * SEAM) / (SIZE * upright))
     half = SEAM + pixel_size * SIZE * upright / 2
-    return View(pixel_size, (SIZE, SIZE), tuple(rng.uniform(half, size - half)), angle)
+    farthest = np.maximum(half, size - half)  # equal but for rounding where there is no room
+    return View(pixel_size, (SIZE, SIZE), tuple(rng.uniform(half, farthest)), angle)
 
 
 def shown(scan, view):

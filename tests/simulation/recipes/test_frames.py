@@ -1,5 +1,7 @@
 """The detector's frames: what is asked for stands in the specimen, and the two sets share nothing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -54,6 +56,15 @@ def test_a_frame_depends_on_its_own_seed_alone(monolayer):
 
 def test_frames_of_a_subject_differ_in_view_and_dose(monolayer):
     assert len({tuple(frame["settings"]) for frame in monolayer}) == len(monolayer)
+
+
+def test_a_view_fits_into_the_sides_of_a_specimen_that_allows_just_one():
+    """The middle of a square specimen, whatever the rounding."""
+    side = 47.3
+    subject, specimen = SimpleNamespace(repeats=False), SimpleNamespace(size=(side, side))
+    scan = SimpleNamespace(spacing=100.0, subject=subject, specimen=specimen)
+    centres = [frames.look(np.random.default_rng(seed), scan).centre for seed in range(100)]
+    assert np.array(centres) == pytest.approx(side / 2, abs=1e-9)
 
 
 def test_faint_columns_are_optional_not_forgotten(monolayer):
