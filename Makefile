@@ -39,8 +39,8 @@ bench: $(READY) ## accuracy and speed against Atomap, LoG and the Cramér-Rao li
 app: $(READY) ## the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
 
-full: $(READY) ## every notebook with its full parameters (hours on a CPU)
-	$(PY) -m tests.notebooks.full results/full
+full: $(READY) ## every notebook with its full parameters (hours on a CPU), or those of NOTEBOOKS="04_detect …"
+	$(PY) -m tests.notebooks.full results/full $(NOTEBOOKS)
 
 clean: ## remove results and the environment
 	rm -rf results .venv .pytest_cache .ruff_cache build ./*.egg-info

@@ -97,7 +97,7 @@ def draw_scores(ax, table, by="group", value="f1"):
         style = {"marker": "osD^vP*X"[number % 8], "markersize": 8 - number % 3, "color": f"C{number}"}
         ax.plot(scores[value], [groups.index(group) for group in scores[by]], linestyle="none", label=name, **style)
     ax.set(yticks=range(len(groups)), yticklabels=groups, xlim=(-0.02, 1.02), xlabel=f"{value.replace('f1', 'F1')} [-]")
-    ax.invert_yaxis()
+    ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.grid(axis="y", color="0.9")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax

@@ -107,7 +107,8 @@ def computed(which="test", folder="results"):
     Parameters
     ----------
     which : {"test", "validation"}
-    folder : path of the folder where the store stands; made there on the first call (an hour on two cores)
+    folder : path of the folder where the store stands; made there on the first call, in a minute from the
+        scans that ship, in an hour or two where abTEM has to scan
     """
     store = stores.write(recipe.dataset(which), Path(folder) / f"frames-{which}.zarr", seed=scans.SEEDS[which])
     told = store.attrs["parameters"]

@@ -1,4 +1,4 @@
-"""Run every notebook with its full parameters: ``python -m tests.notebooks.full OUT_DIR``."""
+"""Run notebooks with their full parameters, all if none is named: ``python -m tests.notebooks.full OUT_DIR [NAME …]``."""
 
 import sys
 from pathlib import Path
@@ -11,5 +11,8 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 
 if __name__ == "__main__":
     parameters = yaml.safe_load((FOLDER / "parameters/full.yaml").read_text(encoding="utf-8"))
-    for name, chosen in parameters.items():
-        batch.execute(FOLDER / f"{name}.ipynb", Path(sys.argv[1]) / name, chosen)
+    target, names = Path(sys.argv[1]), sys.argv[2:] or list(parameters)
+    if unknown := sorted(set(names) - set(parameters)):
+        sys.exit(f"there is no notebook {', '.join(unknown)}; choose from {', '.join(parameters)}.")
+    for name in names:
+        batch.execute(FOLDER / f"{name}.ipynb", target / name, parameters[name])
