@@ -7,6 +7,7 @@ from tqdm.auto import tqdm
 
 from atomwork.analysis import detect
 from atomwork.analysis.confidence import VIEWS, confidence_map
+from atomwork.columns import evidence
 from atomwork.models import judge
 
 
@@ -30,7 +31,15 @@ def examples(frames, *, model="atomid", progress=True):
     ------
     ValueError : no candidate in any frame
     """
-    told, truths = [], []
+    numbers, right = gathered(frames, model, progress)
+    if not len(right):
+        raise ValueError(f"no peak of {detect.CANDIDATE} or more in any frame for {model}; train the detector longer.")
+    return numbers, right
+
+
+def gathered(frames, model, progress):
+    """See `examples`; no rows where there is no candidate in any frame."""
+    told, truths = [np.empty((0, len(evidence.NAMES)), np.float32)], [np.empty(0, bool)]
     looks = zip(frames, cycle((1, VIEWS)))  # one of them has no end
     for frame, views in tqdm(looks, desc="candidates", unit="frame", disable=not progress):
         seen = confidence_map(frame.image, model=model, views=views)
@@ -39,8 +48,6 @@ def examples(frames, *, model="atomid", progress=True):
             result = frame.agreement(table)
             told.append(detect.numbers(table, seen)[result.judged])
             truths.append(result.right)
-    if not told:
-        raise ValueError(f"no peak of {detect.CANDIDATE} or more in any frame for {model}; train the detector longer.")
     return np.concatenate(told), np.concatenate(truths)
 
 
@@ -56,7 +63,7 @@ def learned(frames, *, model="atomid", seed=1, progress=True):
 
 
 def learned_on(start, own, simulated, *, model, seed=1, progress=True):
-    """A judge that learns on from a user's own frames, so that it knows what a fine-tuned weight finds in them.
+    """A judge that learns on from a user's own frames, so that it knows what a fine-tuned weight finds in them, if anything.
 
     Parameters
     ----------
@@ -65,8 +72,10 @@ def learned_on(start, own, simulated, *, model, seed=1, progress=True):
     model, progress : see `examples`
     seed : int
     """
+    own_numbers, own_right = gathered([frame for frame in own for _ in range(2)], model, progress)
+    if not len(own_right):
+        return start
     numbers, right = examples(simulated, model=model, progress=progress)
-    own_numbers, own_right = examples([frame for frame in own for _ in range(2)], model=model, progress=progress)
     times = -(-len(right) // len(own_right))
     numbers, right = np.concatenate([numbers, np.tile(own_numbers, (times, 1))]), np.append(right, np.tile(own_right, times))
     return judge.learn(numbers, right, start=start, seed=seed, progress=progress)

@@ -1,5 +1,6 @@
 """Examples for the judge: the truth of every candidate, optional ones left out."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -49,6 +50,14 @@ def test_a_user_s_frames_are_half_of_what_a_judge_learns_on_from(frames, monkeyp
     assert len(simulated) <= len(own) < len(simulated) + len(right)
     assert np.array_equal(own[: len(right)], numbers)
     assert np.array_equal(told["right"][-len(right) :], right)
+
+
+def test_a_judge_stays_as_it_is_where_a_user_s_frames_show_it_nothing(frames):
+    """All candidates at optional places, of which nobody knows whether they are right."""
+    seen = confidence_map(frames[0].image)
+    everywhere = np.stack(np.indices(frames[0].image.shape), -1).reshape(-1, 2)
+    blank = replace(frames[0], columns=np.empty((0, 2)), optional=everywhere)
+    assert judging.learned_on(seen.judge, [blank], frames, model="atomid", progress=False) is seen.judge
 
 
 def test_frames_for_the_judge_are_of_training():
