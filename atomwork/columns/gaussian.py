@@ -2,7 +2,8 @@
 
 Parameters are (N, P) float64 arrays: y, x [px], amplitude, background, then one element 1/width² for round
 columns or the three elements (yy, xx, yx) of the inverse covariance for elliptical ones [1/px²]. The pixels
-of a window are written one after another, so that every sum over them is a single loop.
+of a window are written one after another, so that every sum over them is a single loop. Each buffer is an array of its
+own: of rows unpacked from one array numba does not know that they are contiguous, and uses no vectors.
 """
 
 from functools import partial

@@ -27,10 +27,10 @@ PLACES, STEPS, WIDTHS = 12, 800, (16, 32, 32, 32)
 SIZE = 320  # px
 
 
-def recorded(material, pixel_sizes, places, seed):
-    """Labelled frames of one material at so many places, their pixel sizes spread over a range [Å]."""
+def recorded(material, pixel_sizes, seed):
+    """Labelled frames of one material at `PLACES` places, their pixel sizes spread over a range [Å]."""
     frames = []
-    for k, pixel_size in enumerate(np.geomspace(*pixel_sizes, places)):
+    for k, pixel_size in enumerate(np.geomspace(*pixel_sizes, PLACES)):
         drawn = series.record(series.Recipe(material, pixel_size, SIZE, n_frames=4), seed + k)
         for number, frame in enumerate(drawn.frames):
             asked, rest = (table[["y", "x"]].to_numpy() for table in drawn.asked(number, faintest=0.0))
@@ -40,7 +40,7 @@ def recorded(material, pixel_sizes, places, seed):
 
 def learned(material, pixel_sizes, seed, folder):
     """Path of a weight, with a judge, that knows frames of one material in a range of pixel sizes [Å]."""
-    own, others = (recorded(material, pixel_sizes, PLACES, seed + k) for k in (0, PLACES))
+    own, others = (recorded(material, pixel_sizes, seed + k) for k in (0, PLACES))
     net = AtomIDNet(WIDTHS, max_steps=STEPS, averaging=0.99)
     images = partial(MixedImages, own, own=1.0)
     train(net, folder, images=images, max_steps=STEPS, steps_per_epoch=STEPS, validation_batches=1, seed=seed, progress=False)
