@@ -39,6 +39,7 @@ class ConfidenceMap:
     dark : bool, columns are darker than their surroundings
     calibration : heights of the map and the share of peaks so high that are columns, or None; see `calibration.calibrate`
     judge : models.judge.Judge that weighs peaks and their fits together, or None
+    again : ConfidenceMap of what the columns found leave of the image, or None; see `detect.look`
     """
 
     confidence: np.ndarray
@@ -47,6 +48,12 @@ class ConfidenceMap:
     dark: bool
     calibration: tuple | None = None
     judge: Judge | None = None
+    again: "ConfidenceMap | None" = None
+
+    @property
+    def scale(self):
+        """Pixels of the map per pixel of the image [-]."""
+        return float(np.sqrt(np.prod(self.magnification)))
 
     def on_image(self, positions):
         """Positions (N, 2) on the map as positions on the image [px]."""

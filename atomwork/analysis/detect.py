@@ -1,20 +1,26 @@
 """Where the columns are and how sure we are: peaks of AtomID-Net's map, then the sub-pixel fit and what it tells."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import torch
+from scipy.spatial import cKDTree
 
 from atomwork.analysis.confidence import confidence_map
 from atomwork.columns import evidence, fit, neighbours, peaks
 from atomwork.models.detector import SEPARATION
+from atomwork.simulation import visibility
 
 POSITION_STD = 0.06  # error allowed the network's own positions over the spacing; 0.035 was seen in validation [-]
 SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every column several peaks
-FEW = 10  # columns below which the spacing is the network's guess
+FEW = 10  # columns below which neither their spacing nor their dispersion is believed
 DOUBTFUL = 0.9  # share of the columns expected to be right below which `detect` warns
 EVEN = 0.1  # the published lower bound: a peak so high is as often right as wrong
 CANDIDATE = 0.006  # height from which the judge is asked
+UNEXPLAINED = 1.3  # dispersion of the fits from which the network looks at what they leave as well
+BURIED = 0.4  # share of what that look adds that may be buried by neighbours; of rims 0.6 to 1 are [-]
 
 
 class Unfamiliar(UserWarning):
@@ -62,12 +68,11 @@ def candidates(image, confidence, *, lower_bound=CANDIDATE, window_size=None, re
     -------
     DataFrame : as of `detect`, without confidence; with height, that of the map [0–1], and way, how far the fit went [px]
     """
-    scale = float(np.sqrt(np.prod(confidence.magnification)))
-    if window_size is None:
-        window_size = max(SEPARATION * confidence.spacing, SMALLEST_WINDOW / scale)
-    window_size = max(window_size, 1 / scale)
-    on_map = peaks.find(confidence.confidence, lower_bound=lower_bound, window_size=window_size * scale)
-    positions = confidence.on_image(on_map)
+    scale, window_size = confidence.scale, window(confidence, window_size)
+    positions, height = maxima(confidence, lower_bound, window_size)
+    if confidence.again is not None:
+        others = maxima(confidence.again, lower_bound, window(confidence.again, window_size))
+        positions, height = united(positions, height, *others, window_size / 2)
     if refine:
         error = POSITION_STD * confidence.spacing
         table = fit.refine(image, positions, position_std=error, spacing=confidence.spacing)
@@ -76,7 +81,7 @@ def candidates(image, confidence, *, lower_bound=CANDIDATE, window_size=None, re
         table = pd.DataFrame(positions, columns=["y", "x"]).assign(y_std=np.nan, x_std=np.nan)
         table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
         margin = 0
-    table["height"] = confidence.height(on_map)
+    table["height"] = height
     table["way"] = np.hypot(*(table[["y", "x"]].to_numpy() - positions).T)
     kept = peaks.suppress(table[["y", "x"]].to_numpy(), window_size / 2)  # two fits that ran into one column
     for axis, length in zip(("y", "x"), image.shape, strict=True):
@@ -85,10 +90,101 @@ def candidates(image, confidence, *, lower_bound=CANDIDATE, window_size=None, re
     return table[kept].reset_index(drop=True)
 
 
+def window(confidence, size=None):
+    """Side of the window that holds one column [px]: the given one, or what suits a map's spacing."""
+    if size is None:
+        size = max(SEPARATION * confidence.spacing, SMALLEST_WINDOW / confidence.scale)
+    return max(size, 1 / confidence.scale)
+
+
+def maxima(confidence, lower_bound, window_size):
+    """Peaks of a map: places on the image (N, 2) [px] and heights (N,)."""
+    on_map = peaks.find(confidence.confidence, lower_bound=lower_bound, window_size=window_size * confidence.scale)
+    return confidence.on_image(on_map), confidence.height(on_map)
+
+
+def united(places, heights, others, other_heights, apart):
+    """Peaks of two maps of an image; one of the second within ``apart`` [px] of one of the first only lends its height."""
+    if not len(places) or not len(others):
+        return np.concatenate([places, others]), np.append(heights, other_heights)
+    distance, index = cKDTree(places).query(others)
+    same, heights = distance <= apart, heights.copy()
+    np.maximum.at(heights, index[same], other_heights[same])
+    return np.concatenate([places, others[~same]]), np.append(heights, other_heights[~same])
+
+
+def look(image, *, model="atomid", views=1):
+    """The map of an image, and of what its columns leave where that explains it; as `columns` takes it.
+
+    Parameters
+    ----------
+    image : (H, W) float array, intensity [arb.]
+    model, views : see `detect`
+
+    Returns
+    -------
+    ConfidenceMap
+    """
+    return looked(image, model, views)[0]
+
+
+def looked(image, model, views, **reading):
+    """The map of `look` and the columns read off it.
+
+    Faint columns in the flanks of bright ones pass for their tails at first. Where the fits leave more than noise, the network
+    looks at what they leave: there such columns stand alone. So do the rims of columns that are no Gaussians.
+    """
+    seen = confidence_map(image, model=model, views=views)
+    table = columns(image, seen, **reading)
+    if len(table) >= FEW and table.attrs.get("dispersion", 0.0) > UNEXPLAINED:
+        again = confidence_map(image - fit.picture(table, image.shape), model=model, views=views)
+        twice = replace(seen, again=again)
+        more = columns(image, twice, **reading) if again.dark == seen.dark else table
+        if explains(table, more, image.shape, window(seen) / 2):
+            return twice, more
+    return seen, table
+
+
+def explains(table, more, shape, apart):
+    """Whether ``more`` columns explain an image better than a table of them, and most that they add stand out in it.
+
+    Parameters
+    ----------
+    table, more : DataFrame of `columns`
+    shape : (H, W) of the image [px]
+    apart : float, distance from all of the table at which a column is new [px]
+    """
+    if more.attrs["dispersion"] >= table.attrs["dispersion"]:
+        return False
+    more = more[more["y_std"].notna()]
+    new = cKDTree(table[["y", "x"]]).query(more[["y", "x"]])[0] > apart
+    return bool(new.any()) and bool(buried(more, shape)[new].mean() <= BURIED)
+
+
+def buried(table, shape):
+    """Which columns (N,) do not stand out between their neighbours in a picture of all, by the rule of simulated truth.
+
+    Parameters
+    ----------
+    table : DataFrame of `fit.refine`, all with error bars
+    shape : (H, W) of the image [px]
+    """
+    gain, offset = table.attrs["gain"], table.attrs["offset"]
+    electrons = (fit.picture(table, shape) + table["background"].median() + offset) / gain
+    places, amplitude, width, none = (
+        torch.from_numpy(np.array(values, np.float32))
+        for values in (table[["y", "x"]], table["amplitude"] / gain, table["width"], np.zeros(len(table)))
+    )
+    one = visibility.Columns(places, none.long(), amplitude, width, none, none)
+    pairs, apart, _ = visibility.compare(torch.from_numpy(electrons.astype(np.float32))[None], one)
+    result = np.zeros(len(table), bool)
+    result[pairs[apart == visibility.Visibility.HIDDEN]] = True
+    return result
+
+
 def numbers(table, confidence):
     """What speaks for each of the `candidates`, see `evidence.gather`."""
-    map_spacing = confidence.spacing * float(np.sqrt(np.prod(confidence.magnification)))
-    return evidence.gather(table, confidence.spacing, map_spacing, EVEN)
+    return evidence.gather(table, confidence.spacing, confidence.spacing * confidence.scale, EVEN)
 
 
 def doubt(table):
@@ -120,11 +216,11 @@ def locate(image, *, model="atomid", views=1, **reading):
     views : int, see `detect`
     reading : see `columns`
     """
-    return columns(image, confidence_map(image, model=model, views=views), **reading)
+    return looked(image, model, views, **reading)[1]
 
 
 def detect(image, *, model="atomid", views=1, lower_bound=0.1, window_size=None, refine=True):
-    """Find the atomic columns of an image.
+    """Find the atomic columns of an image; where they explain it badly, also in what they leave of it.
 
     Parameters
     ----------

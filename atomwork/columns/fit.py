@@ -23,6 +23,7 @@ NARROWEST = 1.5  # px, to which a column's width is binned: less than 2 % is add
 SHAPE_SPREAD = 0.4  # how much 1/width² is expected to vary among columns [-]
 BAND = 20_000  # columns fitted together; many more would hold gigabytes of windows
 AROUND = 4.0  # columns beyond a band that are fitted with it, over the spacing [-]
+DRAWN = 4.5  # how far a column is drawn, over the width [-]
 WIDTH_RANGE = (0.3, 2.5)  # over the usual width; a fit that reaches an end is refused [-]
 
 
@@ -195,6 +196,26 @@ def on_pixels(parameters, size, *, blurred=False):
 def area(spread):
     """Square root of the determinant of covariances (3, N), to which a Gaussian's area is proportional."""
     return np.sqrt(spread[0] * spread[1] - spread[2] ** 2)
+
+
+def picture(columns, shape):
+    """Columns without their backgrounds as an image, those without an error bar left out.
+
+    Parameters
+    ----------
+    columns : DataFrame of `refine`, of round columns
+    shape : (H, W) [px]
+
+    Returns
+    -------
+    (H, W) float32 array [intensity]
+    """
+    known, result = columns[columns["y_std"].notna()], np.zeros(shape, np.float32)
+    if len(known):
+        parameters = np.column_stack([known[["y", "x", "amplitude"]], np.zeros(len(known)), known["width"] ** -2.0])
+        centre = np.rint(parameters[:, :2]).astype(np.int64).clip(0, np.array(shape) - 1)
+        gaussian.paint(result, parameters, centre, math.ceil(DRAWN * known["width"].max()), 1.0)
+    return result
 
 
 def expected(start, position_std, width=None):

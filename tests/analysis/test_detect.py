@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from scipy.ndimage import zoom
 from scipy.spatial import cKDTree
+from scipy.special import expit
 from skimage import data
 
 from atomwork import micrograph, weights
 from atomwork.analysis import confidence, detect
-from atomwork.columns import matching, neighbours
+from atomwork.columns import fit, matching, neighbours
 from atomwork.simulation import datasets
+from atomwork.simulation.recipes import series
 
 
 def hexagonal(spacing=14.0, size=320, width=0.2, dose=60.0, seed=1):
@@ -271,3 +273,59 @@ def test_nothing_is_expected_of_a_weight_that_is_not_calibrated():
     found = detect.columns(image, seen)
     assert found.attrs["expected_precision"] is None
     assert detect.doubt(found) is None
+
+
+@pytest.fixture(scope="module")
+def flanks():
+    """MoS2 under a wide probe: a frame in which sulphur stands in the flanks of molybdenum, and its places."""
+    drawn = series.record(series.Recipe("MoS2", 0.1162), 82_100)
+    return drawn.frames[drawn.sharpest].image, *drawn.asked(drawn.sharpest), drawn.spacing
+
+
+def test_columns_in_the_flanks_of_brighter_ones_are_found_in_what_those_leave(flanks):
+    image, asked, optional, spacing = flanks
+    told = {"tolerance": spacing / 4, "optional": optional[["y", "x"]].to_numpy()}
+    first = matching.match(detect.columns(image, confidence.confidence_map(image)), asked, **told)
+    found = detect.detect(image)
+    both = matching.match(found, asked, **told)
+    assert first.recall < 0.7
+    assert both.recall > 0.98
+    assert both.precision > 0.98
+    assert found.attrs["spacing"] == pytest.approx(spacing, rel=0.05)
+    assert found.attrs["dispersion"] < 1.3
+
+
+def test_a_look_holds_all_that_detect_reads(flanks):
+    image = flanks[0]
+    assert np.array_equal(detect.columns(image, detect.look(image)), detect.detect(image), equal_nan=True)
+
+
+def test_what_is_explained_is_not_looked_at_again():
+    image, _ = hexagonal()
+    assert detect.look(image).again is None
+
+
+def test_a_second_look_that_does_not_explain_the_image_does_not_count(rng):
+    """Discs are no Gaussians: at a high dose their fits leave rims, brighter than noise and no columns."""
+    places = np.mgrid[16:249:16, 16:249:16].reshape(2, -1).T + rng.normal(0, 0.3, (225, 2))
+    y, x = np.mgrid[:256, :256]
+    discs = sum(expit((5 - np.hypot(y - row, x - column)) / 0.4) for row, column in places)
+    image = rng.poisson(200 + 2000 * discs).astype(np.float32)
+    first = detect.columns(image, confidence.confidence_map(image))
+    left = image - fit.picture(first, image.shape)
+    again = replace(confidence.confidence_map(image), again=confidence.confidence_map(left))
+    assert first.attrs["dispersion"] > 100
+    assert len(detect.columns(image, again)) > len(first)
+    assert detect.look(image).again is None
+    assert np.array_equal(detect.detect(image), first, equal_nan=True)
+
+
+def test_peaks_of_two_maps_are_united():
+    places, heights = detect.united(
+        np.array([[5.0, 5], [20, 5]]), np.array([0.2, 0.9]), np.array([[6.0, 5], [9, 30]]), np.array([0.7, 0.3]), 3
+    )
+    assert places.tolist() == [[5, 5], [20, 5], [9, 30]]
+    assert heights.tolist() == [0.7, 0.9, 0.3]
+    alone, none = detect.united(np.empty((0, 2)), np.empty(0), places, heights, 3), (np.empty((0, 2)), np.empty(0))
+    assert np.array_equal(alone[0], places)
+    assert np.array_equal(detect.united(places, heights, *none, 3)[1], heights)

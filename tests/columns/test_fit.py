@@ -195,3 +195,13 @@ def test_edge_cases_have_an_answer(rng):
         fit.refine(image, truth[:1])
     with pytest.raises(ValueError, match=r"shape \(3, 4, 4\)"):
         fit.refine(np.zeros((3, 4, 4)), truth)
+
+
+def test_a_picture_of_the_columns_leaves_their_background(rng):
+    truth, image = lattice(rng, amplitude=40, background=3)
+    found = fit.refine(image, truth)
+    left = image - fit.picture(found, image.shape)
+    assert left[11:-11, 11:-11] == pytest.approx(3, abs=0.05)
+    nothing = fit.picture(found.assign(y_std=np.nan), image.shape)
+    assert nothing.shape == image.shape
+    assert not nothing.any()
