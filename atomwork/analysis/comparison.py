@@ -7,7 +7,11 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
+from dask import compute, delayed
+from dask.system import CPU_COUNT
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
+from tqdm.dask import TqdmCallback
 
 from atomwork.analysis import baselines, detect, tuning
 from atomwork.analysis.confidence import VIEWS, confidence_map
@@ -88,13 +92,15 @@ def row(frame, found, seconds, error):
     }
 
 
-def tune(frames, detectors, *, progress=True):
+def tune(frames, detectors, *, workers=None, progress=True):
     """The best parameters of every detector for every group of frames, as `compare` takes them; see `tuning.tune`.
 
     Parameters
     ----------
     frames : sequence of LabelledFrame, other ones than are compared
     detectors : dict of name to detector
+    workers : int, processes of one thread, a detector and group each at a time; as many as there are cores if None. A script
+        that asks for more than one calls this below ``if __name__ == "__main__":``
     progress : bool, show a bar
 
     Returns
@@ -104,20 +110,22 @@ def tune(frames, detectors, *, progress=True):
     groups = {}
     for frame in frames:
         groups.setdefault(frame.group, []).append(frame)
-    trials = [(name, group) for group in groups for name in detectors]
-    result = {}
-    for name, group in tqdm(trials, desc="tuning", unit="group", disable=not progress):
-        chosen = groups[group]
-        told = {
-            "optional": [frame.optional for frame in chosen],
-            "spacings": [frame.spacing for frame in chosen],
-        }
-        images, truths = [shown(frame, detectors[name]) for frame in chosen], [frame.columns for frame in chosen]
-        result[name, group] = tuning.tune(detectors[name], images, truths, progress=False, **told).parameters
-    return result
+    tasks = {(name, group): delayed(partial(best, detectors[name], groups[group]))() for group in groups for name in detectors}
+    workers = min(workers or CPU_COUNT, len(tasks))
+    how = {"scheduler": "processes", "num_workers": workers, "chunksize": 1} if workers > 1 else {"scheduler": "synchronous"}
+    with TqdmCallback(desc="tuning", unit="group", disable=not progress):
+        return dict(zip(tasks, compute(*tasks.values(), **how), strict=True))
 
 
-def crosswise(frames, detectors, *, progress=True):
+def best(detector, frames):
+    """The parameters with which a detector agrees best with labelled frames, found by one thread."""
+    told = {"optional": [frame.optional for frame in frames], "spacings": [frame.spacing for frame in frames]}
+    images, truths = [shown(frame, detector) for frame in frames], [frame.columns for frame in frames]
+    with threadpool_limits(1):
+        return tuning.tune(detector, images, truths, progress=False, **told).parameters
+
+
+def crosswise(frames, detectors, *, workers=None, progress=True):
     """Frames in two halves, and for each the parameters that are best for the other, so that none is judged where it was tuned.
 
     Returns
@@ -132,8 +140,8 @@ def crosswise(frames, detectors, *, progress=True):
     if len(frames) < 2:
         raise ValueError(f"{len(frames)} labelled frames can't be halved; label two at least, or compare without tuning.")
     halved = [replace(frame, group=HALVES[k % 2]) for k, frame in enumerate(frames)]
-    best = tune(halved, detectors, progress=progress)
-    return halved, {(name, group): best[name, other] for name in detectors for group, other in (HALVES, HALVES[::-1])}
+    found = tune(halved, detectors, workers=workers, progress=progress)
+    return halved, {(name, group): found[name, other] for name in detectors for group, other in (HALVES, HALVES[::-1])}
 
 
 def readouts(frames, *, model="atomid", progress=True):

@@ -71,7 +71,7 @@ def test_a_rival_is_spared_dark_columns_and_ours_is_not():
 def test_parameters_are_tuned_for_each_group(monkeypatch):
     monkeypatch.setitem(comparison.tuning.GRIDS, above, lambda s: {"threshold": [0.9, 0.3, 3.0]})
     frames = [frame(group="bright"), frame(0.5, group="faint"), frame(0.5, group="faint", seed=1)]
-    best = comparison.tune(frames, {"above": above}, progress=False)
+    best = comparison.tune(frames, {"above": above}, workers=1, progress=False)
     assert best["above", "bright"]["threshold"] == 0.9
     assert best["above", "faint"]["threshold"] < 0.5
     table = comparison.compare(frames, {"above": above}, parameters=best, progress=False)
@@ -79,10 +79,20 @@ def test_parameters_are_tuned_for_each_group(monkeypatch):
     assert comparison.compare(frames, {"above": above}, progress=False)["f1"].min() == 0
 
 
+def test_processes_find_what_one_finds():
+    frames = [frame(group="bright"), frame(0.2, group="faint"), frame(0.2, group="faint", seed=1)]
+    dogs = {"DoG": baselines.dog, "wide": partial(baselines.dog, max_sigma=9.0)}
+    alone, shared = (comparison.tune(frames, dogs, workers=count, progress=False) for count in (1, 2))
+    assert list(shared) == [("DoG", "bright"), ("wide", "bright"), ("DoG", "faint"), ("wide", "faint")]
+    assert shared == alone
+    assert "max_sigma" in shared["DoG", "faint"]
+    assert "max_sigma" not in shared["wide", "faint"]
+
+
 def test_no_frame_is_judged_with_parameters_found_on_it(monkeypatch):
     monkeypatch.setitem(comparison.tuning.GRIDS, above, lambda s: {"threshold": [3.0, 0.9, 0.3]})
     frames = [frame() if k % 2 == 0 else frame(0.5, seed=k) for k in range(4)]  # even ones want a high threshold
-    halved, best = comparison.crosswise(frames, {"above": above}, progress=False)
+    halved, best = comparison.crosswise(frames, {"above": above}, workers=1, progress=False)
     even, odd = comparison.HALVES
     assert [f.group for f in halved] == [even, odd, even, odd]
     assert best["above", odd]["threshold"] > 0.5 > best["above", even]["threshold"]
