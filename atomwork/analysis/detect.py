@@ -68,7 +68,7 @@ def candidates(image, confidence, *, lower_bound=CANDIDATE, window_size=None, re
     -------
     DataFrame : as of `detect`, without confidence; with height, that of the map [0–1], and way, how far the fit went [px]
     """
-    scale, window_size = confidence.scale, window(confidence, window_size)
+    window_size = window(confidence, window_size)
     positions, height = maxima(confidence, lower_bound, window_size)
     if confidence.again is not None:
         others = maxima(confidence.again, lower_bound, window(confidence.again, window_size))
@@ -76,7 +76,7 @@ def candidates(image, confidence, *, lower_bound=CANDIDATE, window_size=None, re
     if refine:
         error = POSITION_STD * confidence.spacing
         table = fit.refine(image, positions, position_std=error, spacing=confidence.spacing)
-        margin = np.where(table["y_std"].isna(), 1 / scale, 0)
+        margin = np.where(table["y_std"].isna(), 1 / confidence.scale, 0)
     else:
         table = pd.DataFrame(positions, columns=["y", "x"]).assign(y_std=np.nan, x_std=np.nan)
         table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
@@ -138,10 +138,11 @@ def looked(image, model, views, **reading):
     table = columns(image, seen, **reading)
     if len(table) >= FEW and table.attrs.get("dispersion", 0.0) > UNEXPLAINED:
         again = confidence_map(image - fit.picture(table, image.shape), model=model, views=views)
-        twice = replace(seen, again=again)
-        more = columns(image, twice, **reading) if again.dark == seen.dark else table
-        if explains(table, more, image.shape, window(seen) / 2):
-            return twice, more
+        if again.dark == seen.dark:
+            twice = replace(seen, again=again)
+            more = columns(image, twice, **reading)
+            if explains(table, more, image.shape, window(seen) / 2):
+                return twice, more
     return seen, table
 
 
