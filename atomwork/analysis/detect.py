@@ -5,13 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.spatial import cKDTree
 
 from atomwork.analysis.confidence import confidence_map
-from atomwork.columns import evidence, fit, neighbours, peaks
+from atomwork.columns import evidence, fit, neighbours, peaks, residual
 from atomwork.models.detector import SEPARATION
-from atomwork.simulation import visibility
 
 POSITION_STD = 0.06  # error allowed the network's own positions over the spacing; 0.035 was seen in validation [-]
 SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every column several peaks
@@ -19,8 +17,6 @@ FEW = 10  # columns below which neither their spacing nor their dispersion is be
 DOUBTFUL = 0.9  # share of the columns expected to be right below which `detect` warns
 EVEN = 0.1  # the published lower bound: a peak so high is as often right as wrong
 CANDIDATE = 0.006  # height from which the judge is asked
-UNEXPLAINED = 1.3  # dispersion of the fits from which the network looks at what they leave as well
-BURIED = 0.4  # share of what that look adds that may be buried by neighbours; of rims 0.6 to 1 are [-]
 
 
 class Unfamiliar(UserWarning):
@@ -131,56 +127,21 @@ def look(image, *, model="atomid", views=1):
 def looked(image, model, views, **reading):
     """The map of `look` and the columns read off it.
 
-    Faint columns in the flanks of bright ones pass for their tails at first. Where the fits leave more than noise, the network
-    looks at what they leave: there such columns stand alone. So do the rims of columns that are no Gaussians.
+    Faint columns in the flanks of bright ones pass for their tails at first, and a whole faint sublattice for a background.
+    Where the fits leave more than noise, the network looks at what they leave: there such columns stand alone. So do the rims
+    of columns that are no Gaussians.
     """
     seen = confidence_map(image, model=model, views=views)
     table = columns(image, seen, **reading)
-    if len(table) >= FEW and table.attrs.get("dispersion", 0.0) > UNEXPLAINED:
+    apart = window(seen) / 2
+    if len(table) >= FEW and "dispersion" in table.attrs and residual.unexplained(image, table, apart):
         again = confidence_map(image - fit.picture(table, image.shape), model=model, views=views)
         if again.dark == seen.dark:
             twice = replace(seen, again=again)
             more = columns(image, twice, **reading)
-            if explains(table, more, image.shape, window(seen) / 2):
+            if residual.explains(image, table, more, apart):
                 return twice, more
     return seen, table
-
-
-def explains(table, more, shape, apart):
-    """Whether ``more`` columns explain an image better than a table of them, and most that they add stand out in it.
-
-    Parameters
-    ----------
-    table, more : DataFrame of `columns`
-    shape : (H, W) of the image [px]
-    apart : float, distance from all of the table at which a column is new [px]
-    """
-    if more.attrs["dispersion"] >= table.attrs["dispersion"]:
-        return False
-    more = more[more["y_std"].notna()]
-    new = cKDTree(table[["y", "x"]]).query(more[["y", "x"]])[0] > apart
-    return bool(new.any()) and bool(buried(more, shape)[new].mean() <= BURIED)
-
-
-def buried(table, shape):
-    """Which columns (N,) do not stand out between their neighbours in a picture of all, by the rule of simulated truth.
-
-    Parameters
-    ----------
-    table : DataFrame of `fit.refine`, all with error bars
-    shape : (H, W) of the image [px]
-    """
-    gain, offset = table.attrs["gain"], table.attrs["offset"]
-    electrons = (fit.picture(table, shape) + table["background"].median() + offset) / gain
-    places, amplitude, width, none = (
-        torch.from_numpy(np.array(values, np.float32))
-        for values in (table[["y", "x"]], table["amplitude"] / gain, table["width"], np.zeros(len(table)))
-    )
-    one = visibility.Columns(places, none.long(), amplitude, width, none, none)
-    pairs, apart, _ = visibility.compare(torch.from_numpy(electrons.astype(np.float32))[None], one)
-    result = np.zeros(len(table), bool)
-    result[pairs[apart == visibility.Visibility.HIDDEN]] = True
-    return result
 
 
 def numbers(table, confidence):
