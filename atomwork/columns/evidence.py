@@ -67,8 +67,8 @@ def gather(table, spacing, map_spacing, even):
     sure[np.argsort(-logit, kind="stable")[: max(FEWEST, int((logit > 0).sum()))]] = True
     distance, index = nearest(points, NEIGHBOURS)
     own = {"logit of the height": logit, **of_fits(table, spacing, sure, index)}
-    pairs = cKDTree(points).query_pairs(FAR * spacing, output_type="ndarray")
-    own |= of_places(points, logit, sure, spacing, distance, pairs)
+    near, pairs = (cKDTree(points).query_pairs(far * spacing, output_type="ndarray") for far in (NEAR, FAR))
+    own |= of_places(points, logit, sure, spacing, distance, near)
     probability = 1 / (1 + np.exp(-logit))
     own["log support"], own["supported share"] = support(points, probability, spacing, pairs)
     for name in ("log support", "supported share"):
@@ -105,14 +105,12 @@ def of_fits(table, spacing, sure, neighbours):
 
 
 def of_places(points, logit, sure, spacing, distance, pairs):
-    """What the neighbours tell, by name; ``distance`` (N, K) [px] of the nearest, and see `support` for ``pairs``."""
-    to_sure = cKDTree(points[sure]).query(points, k=2)[0]
+    """What the neighbours tell, by name; ``distance`` (N, K) [px] of the nearest, ``pairs`` (P, 2) up to `NEAR` apart."""
+    to_sure = cKDTree(points[sure]).query(points, k=2, workers=-1)[0]
     around, logits = np.ones(len(points)), logit.copy()
-    for first, second in parts(pairs):
-        near = ((points[first] - points[second]) ** 2).sum(1) <= (NEAR * spacing) ** 2
-        first, second = first[near], second[near]
-        around += both(first, second, len(points))
-        logits += both(first, second, len(points), logit)
+    for pair in parts(pairs):
+        around += np.bincount(pair.ravel(), minlength=len(points))
+        logits += both(*pair, len(points), logit)
     ordinals = ("nearest", "second nearest", "third nearest")
     return {
         **{f"{ordinal} over the spacing": distance[:, k] / spacing for k, ordinal in enumerate(ordinals)},
@@ -125,7 +123,7 @@ def of_places(points, logit, sure, spacing, distance, pairs):
 def nearest(points, count):
     """Distances (N, count) [px] and indices of the nearest others, those that there are not `DISTANT` and a point's own."""
     known = min(count, len(points) - 1)
-    distance, index = cKDTree(points).query(points, k=np.arange(1, known + 2))
+    distance, index = cKDTree(points).query(points, k=np.arange(1, known + 2), workers=-1)
     more = [(0, 0), (0, count - known)]
     return np.pad(distance[:, 1:], more, constant_values=np.inf), np.pad(
         index[:, 1:], more, mode="edge" if known else "constant"
@@ -138,9 +136,8 @@ def parts(pairs):
         yield pairs[start : start + TOGETHER].T
 
 
-def both(first, second, count, weight=None, value=1.0):
+def both(first, second, count, weight, value=1.0):
     """Sums (count,) over the pairs of each point: of ``weight`` (count,) at the other end times what the pair is worth."""
-    weight = np.ones(count) if weight is None else weight
     return np.bincount(first, weight[second] * value, count) + np.bincount(second, weight[first] * value, count)
 
 

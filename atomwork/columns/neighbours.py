@@ -25,7 +25,7 @@ def nearest_distance(points, labels=None):
     for kind in np.unique(labels):
         members = np.flatnonzero(labels == kind)
         if len(members) > 1:
-            result[members] = cKDTree(points[members]).query(points[members], k=2)[0][:, 1]
+            result[members] = cKDTree(points[members]).query(points[members], k=2, workers=-1)[0][:, 1]
     return result
 
 

@@ -12,9 +12,10 @@ from skimage import data
 
 from atomwork import micrograph, weights
 from atomwork.analysis import confidence, detect
-from atomwork.columns import fit, matching, neighbours
+from atomwork.columns import fit, matching, neighbours, residual
 from atomwork.simulation import datasets
 from atomwork.simulation.recipes import series
+from tests.columns.test_residual import two_sublattices
 
 
 def hexagonal(spacing=14.0, size=320, width=0.2, dose=60.0, seed=1):
@@ -298,6 +299,17 @@ def test_columns_in_the_flanks_of_brighter_ones_are_found_in_what_those_leave(fl
 def test_a_look_holds_all_that_detect_reads(flanks):
     image = flanks[0]
     assert np.array_equal(detect.columns(image, detect.look(image)), detect.detect(image), equal_nan=True)
+
+
+def test_a_faint_sublattice_missed_whole_is_found_by_the_peaks_it_leaves():
+    """Where no fitted column shows it: the dispersion is that of noise, and does not fall."""
+    image, bright, faint = two_sublattices(faint=0.08, dose=400.0)
+    truth = np.concatenate([bright, faint])
+    first = detect.columns(image, confidence.confidence_map(image))
+    found = detect.detect(image)
+    assert first.attrs["dispersion"] < residual.UNEXPLAINED
+    assert matching.match(first, truth, tolerance=4).recall < 0.6
+    assert matching.match(found, truth, tolerance=4).f1 > 0.99
 
 
 def test_what_is_explained_is_not_looked_at_again():

@@ -6,13 +6,13 @@ import pytest
 
 from atomwork.columns import fit, residual
 
-SIZE, SPACING, WIDTH = 320, 16.0, 3.2
+SIZE, SPACING, WIDTH = 320, 22.0, 2.9
 APART = 0.275 * SPACING
 
 
 def two_sublattices(faint=0.3, dose=150.0, sign=1, seed=3):
     """Counts of bright columns on a square lattice with faint ones in the cells' middles, and the places of either [px]."""
-    bright = np.mgrid[8 : SIZE - 8 : SPACING, 8 : SIZE - 8 : SPACING].reshape(2, -1).T
+    bright = np.mgrid[10 : SIZE - 8 : SPACING, 10 : SIZE - 8 : SPACING].reshape(2, -1).T
     middles = bright + SPACING / 2
     middles = middles[(middles < SIZE - 8).all(1)]
     axis = np.arange(SIZE)[:, None]
