@@ -1,6 +1,6 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, labelling, large, simulation, speed
+from tests.benchmarks import accuracy, labelling, large, simulation, speed, sublattices
 
 if __name__ == "__main__":
     for table in (
@@ -8,6 +8,7 @@ if __name__ == "__main__":
         accuracy.calibration_error,
         accuracy.fields_of_view,
         accuracy.position_errors,
+        sublattices.faint_sublattices,
         speed.fit_speed,
         speed.detection_speed,
         large.large_frames,
