@@ -135,7 +135,7 @@ def looked(image, model, views, **reading):
     table = columns(image, seen, **reading)
     apart = window(seen) / 2
     if len(table) >= FEW and "dispersion" in table.attrs and residual.unexplained(image, table, apart):
-        again = confidence_map(image - fit.picture(table, image.shape), model=model, views=views)
+        again = confidence_map(residual.left(image, table), model=model, views=views)
         if again.dark == seen.dark:
             twice = replace(seen, again=again)
             more = columns(image, twice, **reading)

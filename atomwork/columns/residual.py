@@ -27,6 +27,12 @@ def unexplained(image, table, apart):
     return table.attrs["dispersion"] > UNEXPLAINED or peaks_per_column(image, table, apart) > LEFT
 
 
+def left(image, table):
+    """An image less the columns of `fit.refine` that it shows, without their backgrounds: (H, W) float32 array [arb.]."""
+    drawn = fit.picture(table, image.shape)
+    return np.subtract(image, drawn, out=drawn, casting="same_kind")
+
+
 def peaks_per_column(image, table, apart):
     """How many peaks the columns in the middle of an image leave away from themselves, for each of them.
 
@@ -100,13 +106,15 @@ def buried(table, shape):
     shape : (H, W) of the image [px]
     """
     gain, offset = table.attrs["gain"], table.attrs["offset"]
-    electrons = (fit.picture(table, shape) + table["background"].median() + offset) / gain
+    electrons = fit.picture(table, shape)
+    electrons += table["background"].median() + offset
+    electrons /= gain
     places, amplitude, width, none = (
         torch.from_numpy(np.array(values, np.float32))
         for values in (table[["y", "x"]], table["amplitude"] / gain, table["width"], np.zeros(len(table)))
     )
     one = visibility.Columns(places, none.long(), amplitude, width, none, none)
-    pairs, apart, _ = visibility.compare(torch.from_numpy(electrons.astype(np.float32))[None], one)
+    pairs, apart, _ = visibility.compare(torch.from_numpy(electrons)[None], one)
     result = np.zeros(len(table), bool)
     result[pairs[apart == visibility.Visibility.HIDDEN]] = True
     return result
