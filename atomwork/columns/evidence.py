@@ -9,6 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
+from atomwork.columns.gaussian import compiled
+
 NAMES = (
     "logit of the height",
     "log signal to noise",
@@ -40,8 +42,8 @@ FEWEST = 3  # candidates that tell what is usual
 NEIGHBOURS = 6
 NEAR, FAR = 2.5, 4.0  # how far neighbours count, and how far displacements are compared, over the spacing [-]
 CELLS, BLUR = 12, 0.07  # cells of a displacement per spacing, and how well two that agree do so, over the spacing [-]
+SIDE = int(2 * FAR * CELLS) + 3  # cells along either axis of all displacements
 RECURRING = 1.5  # density of displacements over the mean one from which they recur [-]
-TOGETHER = 1_000_000  # pairs of candidates that are looked at together; many more would hold gigabytes
 MISSING, LEAST, MOST = -9.0, -20.0, 20.0  # in place of what no fit told, and ends of all numbers
 DISTANT = 10.0  # in place of the distance of neighbours that there are not, over the spacing [-]
 
@@ -67,8 +69,8 @@ def gather(table, spacing, map_spacing, even):
     sure[np.argsort(-logit, kind="stable")[: max(FEWEST, int((logit > 0).sum()))]] = True
     distance, index = nearest(points, NEIGHBOURS)
     own = {"logit of the height": logit, **of_fits(table, spacing, sure, index)}
-    near, pairs = (cKDTree(points).query_pairs(far * spacing, output_type="ndarray") for far in (NEAR, FAR))
-    own |= of_places(points, logit, sure, spacing, distance, near)
+    pairs = cKDTree(points).query_pairs(FAR * spacing, output_type="ndarray")
+    own |= of_places(points, logit, sure, spacing, distance, pairs)
     probability = 1 / (1 + np.exp(-logit))
     own["log support"], own["supported share"] = support(points, probability, spacing, pairs)
     for name in ("log support", "supported share"):
@@ -105,12 +107,10 @@ def of_fits(table, spacing, sure, neighbours):
 
 
 def of_places(points, logit, sure, spacing, distance, pairs):
-    """What the neighbours tell, by name; ``distance`` (N, K) [px] of the nearest, ``pairs`` (P, 2) up to `NEAR` apart."""
+    """What the neighbours tell, by name; ``distance`` (N, K) [px] of the nearest, ``pairs`` as of `support`."""
     to_sure = cKDTree(points[sure]).query(points, k=2, workers=-1)[0]
     around, logits = np.ones(len(points)), logit.copy()
-    for pair in parts(pairs):
-        around += np.bincount(pair.ravel(), minlength=len(points))
-        logits += both(*pair, len(points), logit)
+    add_near(points, pairs, NEAR * spacing, logit, around, logits)
     ordinals = ("nearest", "second nearest", "third nearest")
     return {
         **{f"{ordinal} over the spacing": distance[:, k] / spacing for k, ordinal in enumerate(ordinals)},
@@ -130,15 +130,49 @@ def nearest(points, count):
     )
 
 
-def parts(pairs):
-    """Pairs (P, 2) as two int arrays, `TOGETHER` of them at a time."""
-    for start in range(0, len(pairs), TOGETHER):
-        yield pairs[start : start + TOGETHER].T
+@compiled()
+def apart(points, pair):
+    """Displacement (y, x) [px] of the second of a pair of points from the first."""
+    first, second = pair
+    return points[second, 0] - points[first, 0], points[second, 1] - points[first, 1]
 
 
-def both(first, second, count, weight, value=1.0):
-    """Sums (count,) over the pairs of each point: of ``weight`` (count,) at the other end times what the pair is worth."""
-    return np.bincount(first, weight[second] * value, count) + np.bincount(second, weight[first] * value, count)
+@compiled()
+def add_near(points, pairs, far, value, count, total):
+    """Add to each point's ``count`` and ``total`` (N,) those up to ``far`` [px] away and their ``value`` (N,)."""
+    for pair in pairs:
+        y, x = apart(points, pair)
+        if y * y + x * x <= far * far:
+            for one, other in ((pair[0], pair[1]), (pair[1], pair[0])):
+                count[one] += 1
+                total[one] += value[other]
+
+
+@compiled()
+def cell(points, pair, spacing):
+    """Row and column of a grid of `SIDE` x `SIDE` cells, zero in its middle, in which the displacement of a pair lies."""
+    y, x = apart(points, pair)
+    return int(np.rint(y / spacing * CELLS)) + SIDE // 2, int(np.rint(x / spacing * CELLS)) + SIDE // 2
+
+
+@compiled()
+def add_displacements(points, pairs, spacing, weight, counts):
+    """Add to the ``counts`` (`SIDE`, `SIDE`) of all displacements how sure both ends are."""
+    for pair in pairs:
+        counts[cell(points, pair, spacing)] += weight[pair[0]] * weight[pair[1]]
+
+
+@compiled()
+def add_support(points, pairs, spacing, weight, density, own, sums):
+    """Add to each point's ``sums`` (N, 3) the weights of its neighbours: as they are, times how dense displacements like theirs
+    are elsewhere, and of those that recur. ``density`` is that of all over the mean, ``own`` a sure pair's part of it.
+    """
+    for pair in pairs:
+        others = max(density[cell(points, pair, spacing)] - own * weight[pair[0]] * weight[pair[1]], 0.0)
+        for one, other in ((pair[0], pair[1]), (pair[1], pair[0])):
+            sums[one, 0] += weight[other]
+            sums[one, 1] += weight[other] * others
+            sums[one, 2] += weight[other] * (others > RECURRING)
 
 
 def support(points, weight, spacing, pairs):
@@ -156,23 +190,13 @@ def support(points, weight, spacing, pairs):
     log_support, share : (N,) float arrays: the logarithm of the density, over the mean, that displacements like those to its
         neighbours have in the whole frame without its own, and the share of its neighbours whose displacement recurs
     """
-    side, blur = int(2 * FAR * CELLS) + 3, BLUR * CELLS
-    counts, total, seen, recurring = np.zeros(side**2), *np.zeros((3, len(points)))
-
-    def displaced(first, second):
-        """Cells of the displacements, and how sure both ends are."""
-        cell = np.rint((points[second] - points[first]) / spacing * CELLS).astype(int) + side // 2
-        return cell[:, 0] * side + cell[:, 1], weight[first] * weight[second]
-
-    for pair in parts(pairs):
-        counts += np.bincount(*displaced(*pair), side**2)
-    density = gaussian_filter((counts + counts[::-1]).reshape(side, side), blur)  # each counts forth and back
-    away = np.hypot(*(np.indices((side, side)) - side // 2))
+    counts, sums = np.zeros((SIDE, SIDE)), np.zeros((len(points), 3))
+    add_displacements(points, pairs, spacing, weight, counts)
+    blur = BLUR * CELLS
+    density = gaussian_filter(counts + counts[::-1, ::-1], blur)  # each counts forth and back
+    away = np.hypot(*(np.indices(density.shape) - SIDE // 2))
     usual = density[away <= FAR * CELLS].mean() + 1e-9
-    for pair in parts(pairs):
-        cell, mass = displaced(*pair)
-        others = np.maximum(density.ravel()[cell] - mass / (2 * np.pi * blur**2), 0) / usual
-        for sums, value in ((total, 1.0), (seen, others), (recurring, others > RECURRING)):
-            sums += both(*pair, len(points), weight, value)
+    add_support(points, pairs, spacing, weight, density / usual, 1 / (2 * np.pi * blur**2 * usual), sums)
+    total, seen, recurring = sums.T
     total = np.maximum(total, 1e-6)
     return np.log(seen / total + 0.05), recurring / total

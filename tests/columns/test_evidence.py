@@ -86,7 +86,8 @@ def test_few_candidates_have_numbers_too(table, count):
     assert np.isfinite(numbers).all()
 
 
-def test_looking_at_few_pairs_at_a_time_changes_nothing(table, monkeypatch):
-    whole = named(table)
-    monkeypatch.setattr(evidence, "TOGETHER", 17)
-    assert named(table).to_numpy() == pytest.approx(whole.to_numpy(), abs=1e-5)
+def test_candidates_around_are_those_two_and_a_half_spacings_away(table):
+    """On a square lattice 20 others, by the Gauss circle; a quarter of them in its corner, and those along the edges."""
+    around = named(table)["candidates around"].to_numpy().reshape(14, 14)
+    assert (around[3:-3, 3:-3] == 1 + 20).all()
+    assert around[0, 0] == 1 + 7
