@@ -1,12 +1,14 @@
 """Every notebook runs from end to end with its small parameters and writes what it promises."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 
 from atomwork import batch
+from tests.notebooks.full import resumed
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -36,3 +38,16 @@ def test_it_runs(path, tmp_path):
     assert summary
     if "columns" in summary:
         assert summary["columns"] > 50
+
+
+def test_a_killed_training_goes_on_and_a_finished_one_starts_anew(tmp_path):
+    checkpoint, executed = tmp_path / "last.ckpt", tmp_path / "03_train_detector.ipynb"
+    assert resumed(tmp_path, executed.stem) == {}
+    checkpoint.touch()
+    assert resumed(tmp_path, executed.stem) == {"resume_from": str(checkpoint)}
+    executed.touch()
+    os.utime(checkpoint, (0, 0))
+    assert resumed(tmp_path, executed.stem) == {}
+    os.utime(executed, (0, 0))
+    os.utime(checkpoint, (1, 1))  # a second run, killed after the first had finished
+    assert resumed(tmp_path, executed.stem) == {"resume_from": str(checkpoint)}
