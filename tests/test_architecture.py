@@ -25,7 +25,7 @@ FLOORS = {
 BARE = {"torch", "pytorch_lightning", "numpy", "scipy", "skimage", "safetensors", "pandas", "atomwork"}
 ABOUT_OTHER_LIBRARIES = {
     "columns/export.py",
-    "columns/gaussian.py",  # numba; whoever trains fits no Gaussian
+    "columns/gaussian.py",  # numba; whoever trains a network fits no Gaussian
     "simulation/crystals.py",
     "simulation/specimen.py",
     "simulation/structures.py",

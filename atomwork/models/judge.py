@@ -7,8 +7,6 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from atomwork.columns import evidence
-
 TAILS = 0.005  # share of the examples at either end of a number that are taken for its ends [-]
 BATCH, EPOCHS = 512, 12
 
@@ -18,16 +16,16 @@ class Judge(pl.LightningModule):
 
     Parameters
     ----------
+    count : int, how many numbers it weighs; as many as `columns.evidence.NAMES`
     width : int, of its two hidden layers
     learning_rate : float, at its highest
     weight_decay : float
     max_steps : int, length of the one-cycle schedule [steps]
     """
 
-    def __init__(self, width=48, learning_rate=3e-3, weight_decay=1e-2, max_steps=1000):
+    def __init__(self, count=24, width=48, learning_rate=3e-3, weight_decay=1e-2, max_steps=1000):
         super().__init__()
         self.save_hyperparameters()
-        count = len(evidence.NAMES)
         for name in ("low", "mean"):
             self.register_buffer(name, torch.zeros(count))
         for name in ("high", "std"):
@@ -87,7 +85,7 @@ def learn(numbers, right, *, start=None, epochs=EPOCHS, seed=1, progress=True):
     pl.seed_everything(seed, verbose=False)
     numbers, truth = torch.from_numpy(numbers), torch.from_numpy(right).float()
     images = DataLoader(TensorDataset(numbers, truth), min(BATCH, len(numbers)), shuffle=True, drop_last=True)
-    judge = Judge(max_steps=epochs * len(images))
+    judge = Judge(numbers.shape[1], max_steps=epochs * len(images))
     if start is None:
         judge.adapt(numbers)
     else:

@@ -22,6 +22,10 @@ def learned():
     return judge.learn(numbers, right, progress=False)
 
 
+def test_it_weighs_all_the_evidence():
+    assert len(judge.Judge().mean) == len(evidence.NAMES)
+
+
 def test_it_learns_the_probability(learned, rng):
     numbers, truth, _ = draws(rng)
     assert np.abs(learned.probability(numbers) - truth).mean() < 0.05
