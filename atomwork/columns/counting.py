@@ -27,8 +27,8 @@ def noise_model(image):
     image = np.asarray(image)
     across, blocks = image.shape[1] // 2, image.shape[0] // 2 * (image.shape[1] // 2)
     some = np.arange(0, blocks, max(1, blocks // ENOUGH))
-    rows, columns = 2 * (some // across), 2 * (some % across)
-    corners = [image[rows + down, columns + right].astype(np.float64) for down in (0, 1) for right in (0, 1)]
+    first = 2 * (some // across) * image.shape[1] + 2 * (some % across)
+    corners = [image.take(first + down * image.shape[1] + right).astype(np.float64) for down in (0, 1) for right in (0, 1)]
     mean = sum(corners) / 4
     squared = ((corners[0] - corners[1] - corners[2] + corners[3]) / 2) ** 2
     lowest = float(image.min())

@@ -191,23 +191,25 @@ def paint(picture, parameters, centre, reach, sign):
 
 
 @compiled()
-def eliminate(matrices, vectors):
-    """matrices⁻¹ vectors for symmetric positive matrices (N, P, P), left in ``vectors`` (N, P); both are used up.
+def eliminate(matrices, sides):
+    """matrices⁻¹ sides for symmetric positive matrices (N, P, P), left in ``sides`` (N, P, M); both are used up.
 
     For matrices so small a call of LAPACK takes longer than its work.
     """
-    size = vectors.shape[1]
-    for matrix, vector in zip(matrices, vectors):  # noqa: B905 (numba knows no strict)
+    size, count = sides.shape[1:]
+    for matrix, side in zip(matrices, sides):  # noqa: B905 (numba knows no strict)
         for k in range(size):
             for i in range(k + 1, size):
                 share = matrix[i, k] / matrix[k, k]
                 for j in range(k + 1, size):
                     matrix[i, j] -= share * matrix[k, j]
-                vector[i] -= share * vector[k]
+                for m in range(count):
+                    side[i, m] -= share * side[k, m]
         for k in range(size - 1, -1, -1):
-            for j in range(k + 1, size):
-                vector[k] -= matrix[k, j] * vector[j]
-            vector[k] /= matrix[k, k]
+            for m in range(count):
+                for j in range(k + 1, size):
+                    side[k, m] -= matrix[k, j] * side[j, m]
+                side[k, m] /= matrix[k, k]
 
 
 def pixels_inside(centre, reach, shape):

@@ -144,17 +144,13 @@ class Fit:
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
         prior = self.prior.information(self.dispersion)
-
-        def step(some):
-            information, gradient, misfit = self.ask(gaussian.inform, some)
-            parameters = self.parameters[some]
-            information += np.diag(prior)
-            gradient += prior * (self.prior.mean[some] - parameters)
-            new = self.bounds.step(parameters, self.caution[some, None] * solve(information, gradient), some)
-            error = np.sqrt(self.dispersion / np.diagonal(information, axis1=1, axis2=2)[:, :2])
-            return new, (np.abs(new - parameters)[:, :2] > MOVED * error).any(1), misfit
-
-        new, moved, misfit = in_threads(step, rows)
+        information, gradient, misfit = in_threads(lambda some: self.ask(gaussian.inform, some), rows)
+        parameters = self.parameters[rows]
+        information += np.diag(prior)
+        gradient += prior * (self.prior.mean[rows] - parameters)
+        new = self.bounds.step(parameters, self.caution[rows, None] * solve(information, gradient[..., None])[..., 0], rows)
+        error = np.sqrt(self.dispersion / np.diagonal(information, axis1=1, axis2=2)[:, :2])
+        moved = (np.abs(new - parameters)[:, :2] > MOVED * error).any(1)
         self.change(rows, new)
         self.dispersion = float(np.median(misfit)) / (2 * self.reach + 1) ** 2
         return rows[moved]
@@ -175,12 +171,8 @@ class Fit:
         themselves are left out.
         """
         prior = np.diag(self.prior.information(self.dispersion))
-
-        def inform(some):
-            information, _, misfit = self.ask(gaussian.inform, some)
-            return invert(information + prior), misfit
-
-        inverse, misfit = in_threads(inform, np.arange(len(self.parameters)))
+        information, _, misfit = in_threads(lambda some: self.ask(gaussian.inform, some), np.arange(len(self.parameters)))
+        inverse = solve(information + prior, np.eye(len(prior)))
         pixels = gaussian.pixels_inside(self.centre, self.reach, self.image.shape)
         each = misfit / np.maximum(pixels - self.parameters.shape[1], 1)
         usual = np.median(each)
@@ -204,11 +196,13 @@ def threads(_process, count):
 
 
 def in_threads(function, rows):
-    """The arrays that a function makes of ``rows``, a piece to every thread."""
+    """The arrays that a compiled function makes of ``rows``, a piece to every thread (NumPy would wait there)."""
     count = min(torch.get_num_threads(), len(rows) // FEW)
     if count < 2:
         return function(rows)
-    results = threads(os.getpid(), torch.get_num_threads()).map(function, np.array_split(rows, count))
+    first, *others = np.array_split(rows, count)
+    pending = [threads(os.getpid(), torch.get_num_threads() - 1).submit(function, some) for some in others]
+    results = [function(first), *(some.result() for some in pending)]  # a piece for this thread, which else would sleep
     return tuple(np.concatenate(kind) for kind in zip(*results, strict=True))
 
 
@@ -225,21 +219,10 @@ def widened(covariance, lost):
     return result
 
 
-def normalised(information):
-    """Information on the scale of its diagonal, slightly damped so that no column breaks a batch, and that scale."""
-    scale = 1 / np.sqrt(np.maximum(np.diagonal(information, axis1=1, axis2=2), 1e-30))
-    return information * scale[:, :, None] * scale[:, None] + 1e-7 * np.eye(information.shape[-1]), scale
-
-
-def solve(information, gradient):
-    """information⁻¹ gradient, (N, P)."""
-    unit, scale = normalised(information)
-    result = scale * gradient
+def solve(information, sides):
+    """information⁻¹ sides for (N, P, P) and (N, P, M) arrays, slightly damped so that no column breaks a batch."""
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(information, axis1=1, axis2=2), 1e-30))[..., None]
+    unit = information * scale * scale.swapaxes(1, 2) + 1e-7 * np.eye(information.shape[-1])
+    result = scale * sides
     gaussian.eliminate(unit, result)
     return scale * result
-
-
-def invert(information):
-    """information⁻¹, (N, P, P)."""
-    unit, scale = normalised(information)
-    return scale[:, :, None] * np.linalg.inv(unit) * scale[:, None]

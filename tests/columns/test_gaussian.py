@@ -70,8 +70,8 @@ def test_shared_information_is_the_sum_over_the_first_window(columns, scene):
 
 def test_elimination_agrees_with_lapack(rng):
     half = rng.normal(size=(40, 7, 9))
-    matrices, vectors = half @ half.swapaxes(1, 2), rng.normal(size=(40, 7))
-    expected, result = np.linalg.solve(matrices, vectors[..., None])[..., 0], vectors.copy()
+    matrices, sides = half @ half.swapaxes(1, 2), rng.normal(size=(40, 7, 3))
+    expected, result = np.linalg.solve(matrices, sides), sides.copy()
     gaussian.eliminate(matrices, result)
     assert result == pytest.approx(expected, rel=1e-6)
 

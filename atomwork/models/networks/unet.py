@@ -112,7 +112,8 @@ class ScaleUNet(nn.Module):
 
     def encode(self, image, variance=None):
         """Features of all levels, the bottleneck first."""
-        features, levels = self.stem(standardise(image, variance)), []
+        seen = standardise(image, variance).contiguous(memory_format=torch.channels_last)
+        features, levels = self.stem(seen), []
         for level, down in enumerate(self.down):
             features = down(F.max_pool2d(features, 2) if level else features)
             levels.insert(0, features)
