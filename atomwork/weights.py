@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -104,5 +104,6 @@ def save(path, tensors, settings):
     path = Path(path)
     temporary = path.with_suffix(".partial")
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    save_file(tensors, temporary, metadata={"settings": json.dumps(settings)})
+    # the library's own files can be read by nobody but who made them
+    temporary.write_bytes(to_bytes(tensors, metadata={"settings": json.dumps(settings)}))
     os.replace(temporary, path)

@@ -37,6 +37,12 @@ def test_saving_and_reading_gives_the_same(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["own.safetensors"]
 
 
+def test_whoever_reads_a_folder_reads_the_weights_in_it(tmp_path):
+    weights.save(tmp_path / "mine.safetensors", {"kernel": torch.zeros(3)}, {})
+    (tmp_path / "other").touch()
+    assert (tmp_path / "mine.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_strangers_are_refused(tmp_path):
     with pytest.raises(KeyError, match="not registered"):
         weights.load("nobody")
