@@ -13,7 +13,7 @@ from atomwork.columns import fit
 from tests.benchmarks.accuracy import lattice
 
 
-def fastest(*functions, rounds=30):
+def fastest(*functions, rounds=10):
     """Shortest wall time [s] of each function, all called in turn so that a busy machine is busy for all, after one warm-up."""
     times = np.empty((rounds + 1, len(functions)))
     for turn, column in np.ndindex(times.shape):
