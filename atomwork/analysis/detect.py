@@ -39,13 +39,14 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
     judge = confidence.judge if refine else None
     lowest = min(lower_bound, CANDIDATE) if judge else lower_bound
     table = candidates(image, confidence, lower_bound=lowest, window_size=window_size, refine=refine)
+    order = np.lexsort(table[["x", "y"]].to_numpy().T)
     if judge and len(table):
-        table["confidence"] = judge.probability(numbers(table, confidence))
-        right, wrong = EVEN * table["confidence"], (1 - EVEN) * (1 - table["confidence"])
-        table = table[(1 - lower_bound) * right >= lower_bound * wrong]
+        sureness = judge.probability(numbers(table, confidence))
+        right, wrong = EVEN * sureness, (1 - EVEN) * (1 - sureness)
+        order = order[((1 - lower_bound) * right >= lower_bound * wrong)[order]]
     else:
-        table["confidence"] = confidence.calibrated(table["height"])
-    table = table.drop(columns=["height", "way"]).sort_values(["y", "x"], ignore_index=True)
+        sureness = confidence.calibrated(table["height"].to_numpy())
+    table = table.assign(confidence=sureness).drop(columns=["height", "way"]).take(order).reset_index(drop=True)
     sure = judge or confidence.calibration is not None
     expected = float(table["confidence"].mean()) if sure and len(table) else None
     known = {"spacing": measured_spacing(table, confidence.spacing), "dark": confidence.dark}
@@ -77,13 +78,12 @@ def candidates(image, confidence, *, lower_bound=CANDIDATE, window_size=None, re
         table = pd.DataFrame(positions, columns=["y", "x"]).assign(y_std=np.nan, x_std=np.nan)
         table = table.assign(amplitude=np.nan, background=np.nan, width=np.nan)
         margin = 0
-    table["height"] = height
-    table["way"] = np.hypot(*(table[["y", "x"]].to_numpy() - positions).T)
-    kept = peaks.suppress(table[["y", "x"]].to_numpy(), window_size / 2)  # two fits that ran into one column
-    for axis, length in zip(("y", "x"), image.shape, strict=True):
+    places = table[["y", "x"]].to_numpy()
+    kept = peaks.suppress(places, window_size / 2)  # two fits that ran into one column
+    for place, length in zip(places.T, image.shape, strict=True):
         # flanks of columns beyond the border: fits that end there, or are refused in the map's outermost pixels
-        kept &= table[axis].between(margin - 0.5, length - 0.5 - margin).to_numpy()
-    return table[kept].reset_index(drop=True)
+        kept &= (place >= margin - 0.5) & (place <= length - 0.5 - margin)
+    return table.assign(height=height, way=np.hypot(*(places - positions).T))[kept].reset_index(drop=True)
 
 
 def window(confidence, size=None):

@@ -33,10 +33,11 @@ def noise_model(image):
     squared = ((corners[0] - corners[1] - corners[2] + corners[3]) / 2) ** 2
     lowest = float(image.min())
     spread = float(image.max()) - lowest
-    groups = [g for g in np.array_split(np.argsort(mean), min(BINS, max(1, len(mean) // 50))) if len(g) > 1]
-    level = np.array([mean[g].mean() for g in groups])
-    variance = np.array([squared[g].mean() for g in groups]) + 1e-12 * max(spread, 1e-30) ** 2
-    weight = np.sqrt([len(g) for g in groups]) / variance  # the variance of a variance goes with its square
+    ordered = np.stack([mean, squared])[:, np.argsort(mean)]
+    groups = [g for g in np.array_split(ordered, min(BINS, max(1, len(mean) // 50)), axis=1) if g.shape[1] > 1]
+    level, variance = np.array([g.mean(1) for g in groups]).reshape(-1, 2).T
+    variance = variance + 1e-12 * max(spread, 1e-30) ** 2
+    weight = np.sqrt([g.shape[1] for g in groups]) / variance  # the variance of a variance goes with its square
     noisy = variance > 1e-9 * variance.max()  # clipped pixels say nothing of the noise
     gain, offset, certain = rising_line(level[noisy], variance[noisy], weight[noisy])
     if not certain:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
+from atomwork.columns import neighbours
 from atomwork.columns.gaussian import compiled
 
 NAMES = (
@@ -67,9 +68,10 @@ def gather(table, spacing, map_spacing, even):
     logit = np.log(height / (1 - height)) - np.log(even / (1 - even))
     sure = np.zeros(len(logit), bool)
     sure[np.argsort(-logit, kind="stable")[: max(FEWEST, int((logit > 0).sum()))]] = True
-    distance, index = nearest(points, NEIGHBOURS)
+    tree = cKDTree(points)
+    distance, index = nearest(tree, NEIGHBOURS)
     own = {"logit of the height": logit, **of_fits(table, spacing, sure, index)}
-    pairs = cKDTree(points).query_pairs(FAR * spacing, output_type="ndarray")
+    pairs = tree.query_pairs(FAR * spacing, output_type="ndarray")
     own |= of_places(points, logit, sure, spacing, distance, pairs)
     probability = 1 / (1 + np.exp(-logit))
     own["log support"], own["supported share"] = support(points, probability, spacing, pairs)
@@ -80,12 +82,13 @@ def gather(table, spacing, map_spacing, even):
     return np.nan_to_num(np.stack(columns, 1), nan=MISSING, posinf=MOST, neginf=LEAST).astype(np.float32)
 
 
-def of_fits(table, spacing, sure, neighbours):
-    """What the fits tell, by name; ``neighbours`` (N, K) are each candidate's nearest."""
+def of_fits(table, spacing, sure, others):
+    """What the fits tell, by name; ``others`` (N, K) are each candidate's nearest."""
     gain, offset, dispersion = (table.attrs[name] for name in ("gain", "offset", "dispersion"))
     dispersion = max(dispersion, 1e-3)
-    amplitude, width = table["amplitude"].to_numpy() / gain, table["width"].to_numpy()
-    level = np.maximum((table["background"].to_numpy() + offset) / gain, 1e-3)
+    fitted = table[["amplitude", "background", "width", "y_std", "x_std", "way"]].to_numpy()
+    amplitude, background, width, y_std, x_std, way = np.ascontiguousarray(fitted.T)
+    amplitude, level = amplitude / gain, np.maximum((background + offset) / gain, 1e-3)
     bounded = np.maximum(amplitude, -0.999 * level)
     information = 2 * np.pi * width**2 * (bounded - level * np.log1p(bounded / level)) / dispersion
     signal = np.log1p(np.sqrt(np.maximum(information, 0)))
@@ -96,19 +99,19 @@ def of_fits(table, spacing, sure, neighbours):
         "log amplitude over the usual": relative,
         "log width over the usual": np.log(width / np.nanmedian(width[sure])),
         "log width over the spacing": np.log(width / spacing),
-        "stated error over the spacing": np.maximum(table["y_std"], table["x_std"]).to_numpy() / spacing,
+        "stated error over the spacing": np.maximum(y_std, x_std) / spacing,
         "log dispersion": np.log(dispersion),
-        "way of the fit over the spacing": table["way"].to_numpy() / spacing,
+        "way of the fit over the spacing": way / spacing,
         "usual log signal to noise": np.nanmedian(signal[sure]),
         "log background": np.log(level + 1),
-        "neighbours' log signal to noise": signal[neighbours].mean(1),
-        "neighbours' log amplitude": relative[neighbours].mean(1),
+        "neighbours' log signal to noise": signal[others].mean(1),
+        "neighbours' log amplitude": relative[others].mean(1),
     }
 
 
 def of_places(points, logit, sure, spacing, distance, pairs):
     """What the neighbours tell, by name; ``distance`` (N, K) [px] of the nearest, ``pairs`` as of `support`."""
-    to_sure = cKDTree(points[sure]).query(points, k=2, workers=-1)[0]
+    to_sure = cKDTree(points[sure]).query(points, k=2, workers=neighbours.workers(points))[0]
     around, logits = np.ones(len(points)), logit.copy()
     add_near(points, pairs, NEAR * spacing, logit, around, logits)
     ordinals = ("nearest", "second nearest", "third nearest")
@@ -120,10 +123,12 @@ def of_places(points, logit, sure, spacing, distance, pairs):
     }
 
 
-def nearest(points, count):
-    """Distances (N, count) [px] and indices of the nearest others, those that there are not `DISTANT` and a point's own."""
-    known = min(count, len(points) - 1)
-    distance, index = cKDTree(points).query(points, k=np.arange(1, known + 2), workers=-1)
+def nearest(tree, count):
+    """Distances (N, count) [px] and indices of the nearest others of a cKDTree's points; of those that there are not ∞ and the
+    last one's, or a point's own.
+    """
+    known = min(count, tree.n - 1)
+    distance, index = tree.query(tree.data, k=np.arange(1, known + 2), workers=neighbours.workers(tree.data))
     more = [(0, 0), (0, count - known)]
     return np.pad(distance[:, 1:], more, constant_values=np.inf), np.pad(
         index[:, 1:], more, mode="edge" if known else "constant"

@@ -33,19 +33,33 @@ def first_guess(image, positions, width, elliptical):
     ring = 2.2 * width * np.stack([np.sin(angle), np.cos(angle)], -1)
     middle = 0.4 * width * np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), -1).reshape(-1, 2)
 
-    def heights(offsets):
-        places = (
-            np.clip(np.rint(positions[:, k, None] + offsets[:, k]), 0, length - 1) for k, length in enumerate(image.shape)
-        )
-        return image[tuple(place.astype(int) for place in places)]  # (N, offsets)
-
-    around = np.median(heights(ring), axis=1)
-    above = 1.3 * (heights(middle).mean(1) - around)
+    around, here = heights(image, positions, ring, middle)
+    above = 1.3 * (here - around)
     sign = np.sign(np.median(above)) or 1.0
     above = sign * np.maximum(sign * above, 0.1 * np.abs(np.median(above)) + 1e-6)
     shape = [1 / width**2, 1 / width**2, 0] if elliptical else [1 / width**2]
     columns = [positions, above[:, None], around[:, None], np.tile(shape, (len(positions), 1))]
     return np.concatenate(columns, axis=1, dtype=float)
+
+
+@gaussian.compiled()
+def heights(image, positions, ring, middle):
+    """Median of the pixels at the offsets ``ring`` from each position and mean of those at ``middle`` (n, 2) [px]: two (N,)."""
+    around, here, values = np.zeros(len(positions)), np.zeros(len(positions)), np.zeros(len(ring))
+    for n, place in enumerate(positions):
+        for k, offset in enumerate(ring):
+            values[k] = pixel(image, place[0] + offset[0], place[1] + offset[1])
+        around[n] = np.median(values)
+        for offset in middle:
+            here[n] += pixel(image, place[0] + offset[0], place[1] + offset[1]) / len(middle)
+    return around, here
+
+
+@gaussian.compiled()
+def pixel(image, y, x):
+    """The pixel of an image nearest to a place [px]."""
+    row, column = int(np.rint(y)), int(np.rint(x))
+    return image[min(max(row, 0), image.shape[0] - 1), min(max(column, 0), image.shape[1] - 1)]
 
 
 def refine(image, positions, *, position_std=None, spacing=None, width=None, elliptical=False):
@@ -88,12 +102,17 @@ def refine(image, positions, *, position_std=None, spacing=None, width=None, ell
         raise ValueError("the spacing of a single column is unknown; give spacing or width in pixels.")
     spacing = spacing or 5 * (width or 1.0)
     if len(positions) == 0:
-        return table(np.empty((0, 7 if elliptical else 5)), np.empty((0, 2, 2)))
+        return pd.DataFrame(described(np.empty((0, 7 if elliptical else 5)), np.empty((0, 2, 2))))
     gain, offset = counting.noise_model(image)
     image, usual = np.asarray(image), {"position_std": position_std, "width": width or spacing / 5, "spacing": spacing}
-    bands = [fit_band(image, positions, band, (gain, offset), elliptical, **usual) for band in row_bands(positions)]
-    result = pd.concat(bands).sort_index()
-    result.attrs.update(spacing=spacing, gain=gain, offset=offset, dispersion=float(result.pop("dispersion").median()))
+    numbers, bands = zip(
+        *(fit_band(image, positions, band, (gain, offset), elliptical, **usual) for band in row_bands(positions)), strict=True
+    )
+    order = np.argsort(np.concatenate(numbers))
+    found = {name: np.concatenate([band[name] for band in bands])[order] for name in bands[0]}
+    dispersion = float(np.nanmedian(found.pop("dispersion")))
+    result = pd.DataFrame(found)
+    result.attrs.update(spacing=spacing, gain=gain, offset=offset, dispersion=dispersion)
     return result
 
 
@@ -108,7 +127,8 @@ def fit_band(image, positions, band, noise, elliptical, *, position_std, width, 
 
     Returns
     -------
-    DataFrame : as of `refine`, with the dispersion of every column, indexed by the columns' numbers in ``positions``
+    numbers : (n,) int array, which of ``positions`` they are
+    found : dict of str to (n,) array, the columns of `refine` and the dispersion
     """
     row, (gain, offset) = positions[:, 0], noise
     near = np.flatnonzero((row >= band[0] - AROUND * spacing) & (row < band[1] + AROUND * spacing))
@@ -117,16 +137,17 @@ def fit_band(image, positions, band, noise, elliptical, *, position_std, width, 
     electrons = counting.rescaled(image[top:bottom], gain, offset)
     fit, bins = fit_all(electrons, places, position_std, width, spacing, elliptical)
     covariance, dispersion = fit.covariance()
-    result = table(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance).assign(dispersion=dispersion)
-    result["amplitude"] *= gain
-    result["background"] = result["background"] * gain - offset
-    certain = np.maximum(result["y_std"], result["x_std"]) < spacing / 2  # not so where either is NaN
-    done = (certain & ~fit.bounds.reached(fit.parameters)).to_numpy()
+    found = described(on_pixels(fit.parameters, bins, blurred=True), bins**2 * covariance) | {"dispersion": dispersion}
+    found["amplitude"] *= gain
+    found["background"] = found["background"] * gain - offset
+    certain = np.maximum(found["y_std"], found["x_std"]) < spacing / 2  # not so where either is NaN
+    done = certain & ~fit.bounds.reached(fit.parameters)
     for axis, given in zip(("y", "x"), places.T, strict=True):
-        result[axis] = np.where(done, result[axis], given)
-        result[f"{axis}_std"] = np.where(done, result[f"{axis}_std"], np.nan)
-    result["y"] += top
-    return result.set_index(near)[(row[near] >= band[0]) & (row[near] < band[1])]
+        found[axis] = np.where(done, found[axis], given)
+        found[f"{axis}_std"] = np.where(done, found[f"{axis}_std"], np.nan)
+    found["y"] += top
+    inside = (row[near] >= band[0]) & (row[near] < band[1])
+    return near[inside], {name: values[inside] for name, values in found.items()}
 
 
 def fit_all(image, positions, position_std, width, spacing, elliptical):
@@ -229,17 +250,15 @@ def expected(start, position_std, width=None):
     return Prior(mean, std)
 
 
-def table(parameters, covariance):
-    """The columns of the result; see `refine`."""
+def described(parameters, covariance):
+    """The columns of the result by name, (N,) arrays; see `refine`."""
     std = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0))
-    result = pd.DataFrame({"y": parameters[:, 0], "x": parameters[:, 1], "y_std": std[:, 0], "x_std": std[:, 1]})
-    result["amplitude"], result["background"] = parameters[:, gaussian.AMPLITUDE], parameters[:, gaussian.BACKGROUND]
+    result = {"y": parameters[:, 0], "x": parameters[:, 1], "y_std": std[:, 0], "x_std": std[:, 1]}
+    result |= {"amplitude": parameters[:, gaussian.AMPLITUDE], "background": parameters[:, gaussian.BACKGROUND]}
     if parameters.shape[1] == gaussian.SHAPE + 1:
-        result["width"] = parameters[:, gaussian.SHAPE] ** -0.5
-    else:
-        yy, xx, yx = parameters[:, gaussian.SHAPE :].T
-        sharpness, axes = np.linalg.eigh(np.stack([yy, yx, yx, xx], -1).reshape(-1, 2, 2))  # the major axis first
-        result["width"] = sharpness.prod(1) ** -0.25
-        result["width_major"], result["width_minor"] = (sharpness**-0.5).T
-        result["angle"] = np.arctan2(axes[:, 0, 0], axes[:, 1, 0]) % np.pi
-    return result
+        return result | {"width": parameters[:, gaussian.SHAPE] ** -0.5}
+    yy, xx, yx = parameters[:, gaussian.SHAPE :].T
+    sharpness, axes = np.linalg.eigh(np.stack([yy, yx, yx, xx], -1).reshape(-1, 2, 2))  # the major axis first
+    major, minor = (sharpness**-0.5).T
+    result |= {"width": sharpness.prod(1) ** -0.25, "width_major": major, "width_minor": minor}
+    return result | {"angle": np.arctan2(axes[:, 0, 0], axes[:, 1, 0]) % np.pi}

@@ -190,28 +190,6 @@ def paint(picture, parameters, centre, reach, sign):
                 picture[y0 + row, x0 + k] += height * values[row * count + k]
 
 
-@compiled()
-def eliminate(matrices, sides):
-    """matrices⁻¹ sides for symmetric positive matrices (N, P, P), left in ``sides`` (N, P, M); both are used up.
-
-    For matrices so small a call of LAPACK takes longer than its work.
-    """
-    size, count = sides.shape[1:]
-    for matrix, side in zip(matrices, sides):  # noqa: B905 (numba knows no strict)
-        for k in range(size):
-            for i in range(k + 1, size):
-                share = matrix[i, k] / matrix[k, k]
-                for j in range(k + 1, size):
-                    matrix[i, j] -= share * matrix[k, j]
-                for m in range(count):
-                    side[i, m] -= share * side[k, m]
-        for k in range(size - 1, -1, -1):
-            for m in range(count):
-                for j in range(k + 1, size):
-                    side[k, m] -= matrix[k, j] * side[j, m]
-                side[k, m] /= matrix[k, k]
-
-
 def pixels_inside(centre, reach, shape):
     """How many pixels (N,) of each window lie in an image of the given shape."""
     sides = [np.minimum(centre[:, k] + reach, shape[k] - 1) - np.maximum(centre[:, k] - reach, 0) + 1 for k in (0, 1)]

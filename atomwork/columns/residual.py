@@ -54,8 +54,9 @@ def peaks_per_column(image, table, apart):
     among = int(((places >= 0) & (places < electrons.shape)).all(1).sum())
     if not among:
         return 0.0
-    bins = fit.whole_bins(columns["width"].median())
-    width = columns["width"].median() / bins
+    width = columns["width"].median()
+    bins = fit.whole_bins(width)
+    width /= bins
     electrons, drawn = (fit.binned(picture, bins) for picture in (electrons, fit.picture(columns, electrons.shape)))
     rest = np.sign(columns["amplitude"].median()) * (electrons - drawn)
     rest -= gaussian_filter(rest, WIDER * width)

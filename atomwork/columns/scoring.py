@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from atomwork.columns import gaussian
+from atomwork.columns import gaussian, newton
 
 DRAWN = 0.9  # how much farther a column is drawn than judged, over the width [-]
 OVERLAP = 5.0  # columns nearer than this many widths share their errors [-]
@@ -48,19 +48,6 @@ class Bounds:
         low[:, gaussian.SHAPE :], high[:, gaussian.SHAPE :] = widths[1] ** -2, widths[0] ** -2
         low[:, gaussian.SHAPE + 2 :] = -high[:, gaussian.SHAPE + 2 :]
         return cls(low, high)
-
-    def step(self, parameters, change, rows):
-        """Parameters after a change that stays within bounds and can't more than double a width at once."""
-        new, shape = parameters + change, gaussian.SHAPE
-        reach = 0.5 / np.sqrt(parameters[:, shape, None])
-        new[:, :2] = parameters[:, :2] + np.clip(change[:, :2], -reach, reach)
-        widths = slice(shape, min(shape + 2, parameters.shape[1]))
-        new[:, widths] = np.clip(new[:, widths], parameters[:, widths] / 2, parameters[:, widths] * 2)
-        new = np.clip(new, self.low[rows], self.high[rows])
-        if parameters.shape[1] > shape + 1:  # the inverse covariance stays positive
-            bound = 0.9 * np.sqrt(new[:, shape] * new[:, shape + 1])
-            new[:, shape + 2] = np.clip(new[:, shape + 2], -bound, bound)
-        return new
 
     def reached(self, parameters):
         """Which columns (N,) came to a bound of position or width and so fitted nothing."""
@@ -143,14 +130,14 @@ class Fit:
 
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
-        prior = self.prior.information(self.dispersion)
-        information, gradient, misfit = in_threads(lambda some: self.ask(gaussian.inform, some), rows)
-        parameters = self.parameters[rows]
-        information += np.diag(prior)
-        gradient += prior * (self.prior.mean[rows] - parameters)
-        new = self.bounds.step(parameters, self.caution[rows, None] * solve(information, gradient[..., None])[..., 0], rows)
-        error = np.sqrt(self.dispersion / np.diagonal(information, axis1=1, axis2=2)[:, :2])
-        moved = (np.abs(new - parameters)[:, :2] > MOVED * error).any(1)
+        bounds, prior = (self.bounds.low, self.bounds.high), (self.prior.mean, self.prior.information(self.dispersion))
+
+        def step(some):
+            information, gradient, misfit = self.ask(gaussian.inform, some)
+            settled = MOVED * math.sqrt(self.dispersion)
+            return *newton.step(information, gradient, self.parameters, some, bounds, prior, self.caution, settled), misfit
+
+        new, moved, misfit = in_threads(step, rows)
         self.change(rows, new)
         self.dispersion = float(np.median(misfit)) / (2 * self.reach + 1) ** 2
         return rows[moved]
@@ -172,21 +159,14 @@ class Fit:
         """
         prior = np.diag(self.prior.information(self.dispersion))
         information, _, misfit = in_threads(lambda some: self.ask(gaussian.inform, some), np.arange(len(self.parameters)))
-        inverse = solve(information + prior, np.eye(len(prior)))
+        inverse = newton.inverses(information + prior)
         pixels = gaussian.pixels_inside(self.centre, self.reach, self.image.shape)
         each = misfit / np.maximum(pixels - self.parameters.shape[1], 1)
         usual = np.median(each)
         dispersion = np.where(each > POOR * usual, each, usual)
-        return dispersion[:, None, None] * widened(inverse[:, :2, :2], self.lost(inverse)), dispersion
-
-    def lost(self, inverse):
-        """Information (N, 2, 2) that positions lose to the neighbours they overlap [1/px²]."""
-        result, (here, there) = np.zeros((len(inverse), 2, 2)), self.pairs.T
         (cross,) = in_threads(lambda some: (self.ask(gaussian.share, some),), self.pairs)
-        forth, back = cross[:, :2], cross[:, :, :2].swapaxes(1, 2)
-        for places, links, others in ((here, forth, there), (there, back, here)):
-            np.add.at(result, places, links @ inverse[others] @ links.swapaxes(1, 2))
-        return result
+        lost = newton.lost(cross, inverse, self.pairs)
+        return dispersion[:, None, None] * widened(inverse[:, :2, :2], lost), dispersion
 
 
 @lru_cache(maxsize=1)
@@ -217,12 +197,3 @@ def widened(covariance, lost):
     result[some] = (spread / (1 - np.clip(shares, 0, 0.95))[:, None]) @ spread.swapaxes(1, 2)
     result[~known] = np.nan
     return result
-
-
-def solve(information, sides):
-    """information⁻¹ sides for (N, P, P) and (N, P, M) arrays, slightly damped so that no column breaks a batch."""
-    scale = 1 / np.sqrt(np.maximum(np.diagonal(information, axis1=1, axis2=2), 1e-30))[..., None]
-    unit = information * scale * scale.swapaxes(1, 2) + 1e-7 * np.eye(information.shape[-1])
-    result = scale * sides
-    gaussian.eliminate(unit, result)
-    return scale * result

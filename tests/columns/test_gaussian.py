@@ -68,14 +68,6 @@ def test_shared_information_is_the_sum_over_the_first_window(columns, scene):
     assert shared == pytest.approx((here * weights[1]) @ there.T, rel=1e-5, abs=1e-6)
 
 
-def test_elimination_agrees_with_lapack(rng):
-    half = rng.normal(size=(40, 7, 9))
-    matrices, sides = half @ half.swapaxes(1, 2), rng.normal(size=(40, 7, 3))
-    expected, result = np.linalg.solve(matrices, sides), sides.copy()
-    gaussian.eliminate(matrices, result)
-    assert result == pytest.approx(expected, rel=1e-6)
-
-
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_pieces_for_threads_come_back_in_order(threads, monkeypatch):
     monkeypatch.setattr(scoring.torch, "get_num_threads", lambda: threads)
