@@ -12,6 +12,7 @@ from atomwork.columns import counting
 from atomwork.models.detector import AtomIDNet
 from atomwork.models.judge import Judge
 from atomwork.models.networks import turned
+from atomwork.models.networks.halved import Halved
 from atomwork.models.networks.unet import pool_scale
 from atomwork.simulation.batches import resampled
 
@@ -83,7 +84,7 @@ def networks(model, views=1):
 def loaded(model, _stamp):
     """See `networks`."""
     trained = AtomIDNet.from_weights(*weights.load(model))
-    return trained.inference_network(), trained.hparams.calibration, trained.judge
+    return Halved(trained.inference_network()), trained.hparams.calibration, trained.judge
 
 
 def checked(image):
@@ -135,7 +136,8 @@ def padded(image, stride):
 def run(net, image):
     """Confidence (h, w) and scale votes (1, 3, n, 1) of a whole image, in overlapping tiles if it is large."""
     height, width = image.shape[-2:]
-    confidence, votes, variance = np.empty((height, width), np.float32), [], image.var(correction=0)
+    confidence, votes = np.empty((height, width), np.float32), []
+    variance = image.var(correction=0)
     for top in tile_starts(height):
         for left in tile_starts(width):
             tile = image[..., top : top + TILE, left : left + TILE]
@@ -143,7 +145,7 @@ def run(net, image):
             votes.append(scale)
             # a tile is trusted up to half the overlap from its inner borders
             y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
-            kept = torch.sigmoid(logits.float()[0, 0, y0 : tile.shape[-2], x0 : tile.shape[-1]])
+            kept = torch.sigmoid(logits[0, 0, y0 : tile.shape[-2], x0 : tile.shape[-1]])
             confidence[top + y0 : top + tile.shape[-2], left + x0 : left + tile.shape[-1]] = kept.numpy()
     return confidence, together(votes)
 

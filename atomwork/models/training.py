@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from atomwork.models.networks import halved
 from atomwork.simulation import datasets
 
 
@@ -62,10 +63,8 @@ def single_thread(_):
 
 def precision(accelerator):
     """bf16 autocast where the hardware computes in it, else 32 bits."""
-    if accelerator == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    capability = torch.backends.cpu.get_cpu_capability()
-    return "bf16-mixed" if "AMX" in capability or torch.cpu._is_avx512_bf16_supported() else "32-true"
+    fast = torch.cuda.is_bf16_supported() if accelerator == "cuda" else halved.in_hardware()
+    return "bf16-mixed" if fast else "32-true"
 
 
 def train(

@@ -23,6 +23,7 @@ def test_every_view_is_another_and_is_turned_back(image):
     assert len({view.contiguous().numpy().tobytes() for view in views}) == MOST
     for number, view in enumerate(views):
         assert torch.equal(turn(view, -number), image)
+        assert view.is_contiguous()  # else sums over it round otherwise than over an image that came turned
 
 
 @torch.inference_mode()

@@ -35,5 +35,5 @@ def mean(results):
 
 
 def turn(image, quarters):
-    """Images (B, C, H, W) turned by quarters."""
-    return image.rot90(quarters, (2, 3))
+    """Images (B, C, H, W) turned by quarters; they lie in memory like others, so that sums over them round alike."""
+    return image.rot90(quarters, (2, 3)).contiguous()

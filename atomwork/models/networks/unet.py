@@ -20,26 +20,27 @@ def standardise(image, variance=None):
     Parameters
     ----------
     image : (B, 1, H, W) float tensor; H and W multiples of 16
-    variance : float tensor, that of the frame of which the image is a tile; the image's own if None
+    variance : float tensor, that of the frame of which the image is a tile, whose mean is near zero already (every tile's own
+        would be rounded off otherwise); the image's own if None
 
     Returns
     -------
     (B, 4, H, W) float tensor; the first two channels limited to −5…10
     """
-    centred = image - image.mean((2, 3), keepdim=True)
     if variance is None:
-        variance = centred.square().mean((2, 3), keepdim=True)
-    fine = box_mean(centred)
-    roots = (centred - fine).abs().sqrt()  # few bright columns hardly move their mean
-    pooled = torch.cat([F.avg_pool2d(pixels, 4) for pixels in (centred, centred.square(), roots)], 1)
+        image = image - image.mean((2, 3), keepdim=True)
+        variance = image.square().mean((2, 3), keepdim=True)
+    fine = box_mean(image)
+    roots = (image - fine).abs().sqrt()  # few bright columns hardly move their mean
+    pooled = torch.cat([F.avg_pool2d(pixels, 4) for pixels in (image, image.square(), roots)], 1)
     *near, root = stretched(box_mean(pooled, 7), 4).split(1, 1)
     far = stretched(box_mean(F.avg_pool2d(pooled[:, :2], 4), 7), 16).split(1, 1)
     channels = []
     for mean, square in (near, far):
         deviation = torch.sqrt((square - mean.square()).clamp_min(0) + 1e-3 * variance + 1e-20)
-        channels.append(((centred - mean) / deviation).clamp(-5, 10))
+        channels.append(((image - mean) / deviation).clamp(-5, 10))
     noise = root.square() / ROOT_MEAN + 1e-3 * variance.sqrt() + 1e-10
-    halves = F.avg_pool2d(centred, 2)
+    halves = F.avg_pool2d(image, 2)
     around = stretched(torch.cat([box_mean(halves, cells) for cells in (5, 7)], 1), 2).split(1, 1)
     for blob, size, mean in ((fine, 3, around[0]), (box_mean(fine), 5, around[1])):
         ratio = (blob - mean) * (size / noise)
