@@ -131,10 +131,10 @@ class Fit:
     def improve(self, rows):
         """One step of Fisher scoring for some columns; returns those that still moved."""
         bounds, prior = (self.bounds.low, self.bounds.high), (self.prior.mean, self.prior.information(self.dispersion))
+        settled = MOVED * math.sqrt(self.dispersion)
 
         def step(some):
             information, gradient, misfit = self.ask(gaussian.inform, some)
-            settled = MOVED * math.sqrt(self.dispersion)
             return *newton.step(information, gradient, self.parameters, some, bounds, prior, self.caution, settled), misfit
 
         new, moved, misfit = in_threads(step, rows)

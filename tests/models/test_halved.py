@@ -51,6 +51,11 @@ def test_neighbouring_pixels_are_told_apart_though_the_convolutions_are_short(ne
     assert ties(short) > 0.01 > 1e-4 > ties(quick)
 
 
+def test_a_torch_that_does_not_tell_what_the_processor_can_do_is_not_asked_for_it(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not halved.in_hardware()
+
+
 def test_elsewhere_nothing_changes(network, image, monkeypatch):
     monkeypatch.setattr(halved, "in_hardware", lambda: False)
     quick = Halved(copy.deepcopy(network))

@@ -5,9 +5,9 @@ from torch import nn
 
 
 def in_hardware():
-    """Whether the processor multiplies in bf16, which halves a network's time there; elsewhere it is only emulated."""
-    capability = torch.backends.cpu.get_cpu_capability()
-    return "AMX" in capability or torch.cpu._is_avx512_bf16_supported()
+    """Whether the processor is known to multiply in bf16, which halves a network's time; elsewhere it is only emulated."""
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # earlier versions of torch don't tell
+    return any(known.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
 class Halved(nn.Module):
