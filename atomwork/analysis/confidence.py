@@ -69,14 +69,15 @@ class ConfidenceMap:
         return height if self.calibration is None else np.interp(height, *self.calibration)
 
 
-def networks(model, views=1):
+def networks(model, views=1, *, quick=True):
     """The network of a weight for the working spacing, that for the finer one or None, its calibration and its judge or None.
 
-    They are read again when the file changes.
+    They are read again when the file changes. With ``quick`` the networks are `Halved`.
     """
     if not 1 <= views <= VIEWS:
         raise ValueError(f"views={views} is outside 1–{VIEWS}; take 1, which is fastest, or {VIEWS}, which finds most.")
-    net, *readers = loaded(str(model), weights.stamp(model))
+    halved, *readers = loaded(str(model), weights.stamp(model))
+    net = halved if quick else halved.network
     return turned.Turned(net, views - views // 2), turned.Turned(net, views // 2) if views > 1 else None, *readers
 
 
@@ -163,7 +164,7 @@ def magnified(image, magnification):
     return resampled(image, size)
 
 
-def confidence_map(image, *, model="atomid", views=1):
+def confidence_map(image, *, model="atomid", views=1, quick=True):
     """Run the network on an image at the magnification that suits it.
 
     Parameters
@@ -171,6 +172,7 @@ def confidence_map(image, *, model="atomid", views=1):
     image : (H, W) float array, intensity [arb.]
     model : str, see `weights.load`
     views : int, see `detect.detect`
+    quick : bool, compute in bf16 where the processor does; where a peak is nearly a column or not, this may decide it
 
     Returns
     -------
@@ -180,7 +182,7 @@ def confidence_map(image, *, model="atomid", views=1):
     ------
     ValueError : the image is not two-dimensional, too small, constant or not finite; views outside 1–8
     """
-    (net, finer, *readers), source = networks(model, views), normalised(image)
+    (net, finer, *readers), source = networks(model, views, quick=quick), normalised(image)
     log_spacing, dark = first_look(net, source)
     for _ in range(3):
         magnification = float(np.clip(WORKING_SPACING / log_spacing.exp().item(), *SCALES))

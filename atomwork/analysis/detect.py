@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from atomwork.analysis.confidence import confidence_map
 from atomwork.columns import evidence, fit, neighbours, peaks, residual
 from atomwork.models.detector import SEPARATION
+from atomwork.models.networks.halved import in_hardware
 
 POSITION_STD = 0.06  # error allowed the network's own positions over the spacing; 0.035 was seen in validation [-]
 SMALLEST_WINDOW = 3.0  # px of the map; noise read as a lattice would give every column several peaks
@@ -127,20 +128,21 @@ def look(image, *, model="atomid", views=1):
 def looked(image, model, views, **reading):
     """The map of `look` and the columns read off it.
 
-    Faint columns in the flanks of bright ones pass for their tails at first, and a whole faint sublattice for a background.
+    Where a quick map does not explain the image, the network looks at it again at 32 bits. Faint columns in the flanks of bright ones pass for their tails at first, and a whole faint sublattice for a background.
     Where the fits leave more than noise, the network looks at what they leave: there such columns stand alone. So do the rims
     of columns that are no Gaussians.
     """
-    seen = confidence_map(image, model=model, views=views)
-    table = columns(image, seen, **reading)
-    apart = window(seen) / 2
-    if len(table) >= FEW and "dispersion" in table.attrs and residual.unexplained(image, table, apart):
-        again = confidence_map(residual.left(image, table), model=model, views=views)
-        if again.dark == seen.dark:
-            twice = replace(seen, again=again)
-            more = columns(image, twice, **reading)
-            if residual.explains(image, table, more, apart):
-                return twice, more
+    for quick in (True, False) if in_hardware() else (False,):
+        seen = confidence_map(image, model=model, views=views, quick=quick)
+        table, apart = columns(image, seen, **reading), window(seen) / 2
+        if len(table) < FEW or "dispersion" not in table.attrs or not residual.unexplained(image, table, apart):
+            return seen, table
+    again = confidence_map(residual.left(image, table), model=model, views=views, quick=False)
+    if again.dark == seen.dark:
+        twice = replace(seen, again=again)
+        more = columns(image, twice, **reading)
+        if residual.explains(image, table, more, apart):
+            return twice, more
     return seen, table
 
 
