@@ -128,7 +128,9 @@ def look(image, *, model="atomid", views=1):
 def looked(image, model, views, **reading):
     """The map of `look` and the columns read off it.
 
-    Where a quick map does not explain the image, the network looks at it again at 32 bits. Faint columns in the flanks of bright ones pass for their tails at first, and a whole faint sublattice for a background.
+    Where a quick map does not explain the image, the network looks at it again at 32 bits.
+
+    Faint columns in the flanks of bright ones pass for their tails at first, and a whole faint sublattice for a background.
     Where the fits leave more than noise, the network looks at what they leave: there such columns stand alone. So do the rims
     of columns that are no Gaussians.
     """

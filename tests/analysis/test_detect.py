@@ -13,6 +13,7 @@ from skimage import data
 from atomwork import micrograph, weights
 from atomwork.analysis import confidence, detect
 from atomwork.columns import fit, matching, neighbours, residual
+from atomwork.models.networks import halved
 from atomwork.simulation import datasets
 from atomwork.simulation.recipes import series
 from tests.columns.test_residual import two_sublattices
@@ -312,6 +313,18 @@ def test_a_faint_sublattice_missed_whole_is_found_by_the_peaks_it_leaves():
     assert matching.match(found, truth, tolerance=4).f1 > 0.99
 
 
+@pytest.mark.skipif(not halved.in_hardware(), reason="this processor does not compute in bf16")
+def test_what_a_quick_map_does_not_explain_is_looked_at_at_32_bits(monkeypatch):
+    image, *_ = two_sublattices(faint=0.08, dose=400.0)
+    quick, exact = (confidence.confidence_map(image, quick=quick).confidence for quick in (True, False))
+    found = detect.detect(image)
+    monkeypatch.setattr(halved, "in_hardware", lambda: False)
+    monkeypatch.setattr(detect, "in_hardware", lambda: False)
+    assert (confidence.confidence_map(image).confidence == exact).all()
+    assert (quick != exact).any()
+    pd.testing.assert_frame_equal(detect.detect(image), found)
+
+
 def test_what_is_explained_is_not_looked_at_again():
     image, _ = hexagonal()
     assert detect.look(image).again is None
@@ -323,9 +336,9 @@ def test_a_second_look_that_does_not_explain_the_image_does_not_count(rng):
     y, x = np.mgrid[:256, :256]
     discs = sum(expit((5 - np.hypot(y - row, x - column)) / 0.4) for row, column in places)
     image = rng.poisson(200 + 2000 * discs).astype(np.float32)
-    first = detect.columns(image, confidence.confidence_map(image))
-    left = image - fit.picture(first, image.shape)
-    again = replace(confidence.confidence_map(image), again=confidence.confidence_map(left))
+    seen = confidence.confidence_map(image, quick=False)
+    first = detect.columns(image, seen)
+    again = replace(seen, again=confidence.confidence_map(image - fit.picture(first, image.shape), quick=False))
     assert first.attrs["dispersion"] > 100
     assert len(detect.columns(image, again)) > len(first)
     assert detect.look(image).again is None
