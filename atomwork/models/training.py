@@ -115,23 +115,15 @@ def train(
         raise ValueError(f"a batch of {batch_size} images can't be shared by {devices} devices; give a multiple of {devices}.")
     if resume_from is not None:
         check_resumable(resume_from, max_steps)
-    accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    # two of them: the best one alone would write nothing for as long as the score does not rise
-    latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
-    best = ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", enable_version_counter=False)
     version = len(list((out_dir / "metrics").glob("version_*")))
     trainer = pl.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-        use_distributed_sampler=False,  # the images' seeds share them out
-        precision=precision(accelerator),
+        **hardware(devices),
         max_steps=max_steps,
         gradient_clip_val=1.0,
         reload_dataloaders_every_n_epochs=1,
         logger=CSVLogger(out_dir, name="metrics", version=version),
         log_every_n_steps=min(50, steps_per_epoch),
-        callbacks=[best, latest, *([TQDMProgressBar(refresh_rate=10)] if progress else [])],
+        callbacks=[*checkpoints(out_dir), *([TQDMProgressBar(refresh_rate=10)] if progress else [])],
         enable_progress_bar=progress,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -151,6 +143,25 @@ def train(
         trainer.validate(model, stream, verbose=False)  # the curves start at what the untrained model scores
     trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
     return read_metrics(out_dir)
+
+
+def hardware(devices):
+    """What a Trainer has to know of processors: the GPU if there is one, and how processes share it or the CPU."""
+    accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    return {
+        "accelerator": accelerator,
+        "devices": devices,
+        "strategy": "ddp" if devices > 1 else "auto",
+        "use_distributed_sampler": False,  # the images' seeds share them out
+        "precision": precision(accelerator),
+    }
+
+
+def checkpoints(out_dir):
+    """What keeps the state with the best F1 and the last one."""
+    # the best one alone would write nothing for as long as the score does not rise
+    latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
+    return [ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", enable_version_counter=False), latest]
 
 
 def check_resumable(checkpoint, max_steps):
