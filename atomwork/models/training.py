@@ -1,5 +1,6 @@
 """The training loop that every model shares: epochs of a fixed number of steps, checkpoints, resume, curves."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -59,6 +60,17 @@ class ImageStream(pl.LightningDataModule):
 def single_thread(_):
     """Leave the cores to the training process."""
     torch.set_num_threads(1)
+
+
+@contextmanager
+def cores_left_by(workers):
+    """Keep this process to the threads that as many busy processes leave it: where there are more, all wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads - workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def precision(accelerator):
@@ -139,9 +151,10 @@ def train(
         validation_batches=validation_batches,
     )
     model.network.to(memory_format=torch.channels_last)
-    if resume_from is None:
-        trainer.validate(model, stream, verbose=False)  # the curves start at what the untrained model scores
-    trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
+    with cores_left_by(workers):
+        if resume_from is None:
+            trainer.validate(model, stream, verbose=False)  # the curves start at what the untrained model scores
+        trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
     return read_metrics(out_dir)
 
 

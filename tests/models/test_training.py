@@ -50,6 +50,20 @@ def test_scores_of_several_processes_are_those_of_all_validation_images(runs):
         assert two[score] == pytest.approx(one[score], rel=1e-4), score
 
 
+@pytest.mark.parametrize(("workers", "left"), [(0, 2), (1, 1), (5, 1)])
+def test_workers_have_cores_of_their_own_while_they_draw(workers, left):
+    def interrupted():  # as by the notebook's stop button
+        with training.cores_left_by(workers):
+            seen.append(torch.get_num_threads())
+            raise KeyboardInterrupt
+
+    seen, threads = [], torch.get_num_threads()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert seen == [left]
+    assert torch.get_num_threads() == threads == 2
+
+
 def test_a_batch_that_can_not_be_shared_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a batch of 16 images can't be shared by 3 devices; give a multiple of 3\."):
         training.train(None, tmp_path, max_steps=1, devices=3)
