@@ -1,0 +1,97 @@
+"""What networks that learn against each other share: their turns, their losses, and a stop where these are no numbers."""
+
+import math
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+
+KINDS = ("logistic", "least squares")
+
+
+def judged(logits, real, kind):
+    """How far logits are from calling images real, or drawn if not ``real``: scalar tensor.
+
+    Parameters
+    ----------
+    logits : float tensor
+    real : bool
+    kind : "logistic" (Goodfellow et al., NIPS (2014) 2672, the drawer's without saturation) or "least squares" (Mao et al.,
+        ICCV (2017) 2794)
+    """
+    if kind == "logistic":
+        return F.softplus(-logits if real else logits).mean()
+    return (logits - float(real)).square().mean()
+
+
+def steepness(logits, image):
+    """Half the squared gradient of logits (B,) by their images (B, …), the mean over images: R1.
+
+    References
+    ----------
+    Mescheder, Geiger & Nowozin, ICML (2018) 3481.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
+    return 0.5 * gradient.square().flatten(1).sum(1).mean()
+
+
+class Adversarial(pl.LightningModule):
+    """Networks that draw and networks that judge, in turn.
+
+    What inherits it has the attributes ``drawing`` and ``judging``, modules that hold the two parties' parameters, and the
+    methods `draw`, `judges_losses` and `drawers_losses`; its hyper-parameters have ``learning_rate``, ``betas`` and ``seed``.
+    A step is counted once, although two optimisers make it.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def draw(self, batch, chance):
+        """What the drawing networks make of a batch, with their gradients."""
+        raise NotImplementedError
+
+    def judges_losses(self, batch, made):
+        """Losses of the judging networks by name; what was made is to be detached."""
+        raise NotImplementedError
+
+    def drawers_losses(self, batch, made, chance):
+        """Losses of the drawing networks by name."""
+        raise NotImplementedError
+
+    def configure_optimizers(self):
+        """Adam for either party, the drawing one first."""
+        settings = {"lr": self.hparams.learning_rate, "betas": tuple(self.hparams.betas)}
+        return [torch.optim.Adam(party.parameters(), **settings) for party in (self.drawing, self.judging)]
+
+    def chance(self):
+        """Random numbers of the present step: the same in a run that was killed and resumed."""
+        state = np.random.SeedSequence(self.hparams.seed, spawn_key=(self.global_step,)).generate_state(1, np.uint64)
+        return torch.Generator(self.device).manual_seed(int(state[0] >> 1))
+
+    def training_step(self, batch, _):
+        """The judging networks learn from what is drawn, then the drawing ones from their judgement."""
+        chance = self.chance()
+        drawer, judge = self.optimizers()
+        made = self.draw(batch, chance)
+        losses = self.judges_losses(batch, made)
+        # only the drawer's optimiser counts: each that Lightning steps would be a step of its own
+        self.descend(judge.optimizer, losses)
+        self.judging.requires_grad_(False)
+        losses |= (own := self.drawers_losses(batch, made, chance))
+        self.descend(drawer, own)
+        self.judging.requires_grad_(True)
+        self.log_dict({f"train_{name}": loss.detach() for name, loss in losses.items()}, batch_size=batch.shape[1])
+
+    def descend(self, optimizer, losses):
+        """One step down the sum of losses; what is no number stops the training before it is taken."""
+        for name, loss in losses.items():
+            if not math.isfinite(loss.item()):
+                raise FloatingPointError(
+                    f"the loss {name!r} is {loss.item()} at step {self.global_step} with learning_rate="
+                    f"{self.hparams.learning_rate:g}; resume from last.ckpt with a lower learning_rate, or train at 32 bits."
+                )
+        optimizer.zero_grad()
+        self.manual_backward(sum(losses.values()))
+        optimizer.step()

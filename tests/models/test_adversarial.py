@@ -1,0 +1,244 @@
+"""AtomGAN and CycleGAN: published sizes, laws of their losses, exact resume, and a stop at losses that are no numbers."""
+
+import math
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from atomwork import weights
+from atomwork.models import cyclegan
+from atomwork.models.adversarial import judged, steepness
+from atomwork.models.atomgan import PUBLISHED, AtomGAN
+from atomwork.models.cyclegan import CycleGAN
+from atomwork.models.networks import translation
+from atomwork.models.networks.resnet import PatchDiscriminator, ResNetGenerator
+
+TINY = translation.Size((8, 12, 16), field=16, code=4, bridged=True)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setitem(translation.SIZES, "tiny", TINY)
+
+
+def gan(**settings):
+    pl.seed_everything(5, verbose=False)
+    return AtomGAN(size="tiny", **settings)
+
+
+def rival(**settings):
+    pl.seed_everything(5, verbose=False)
+    return CycleGAN(width=4, blocks=1, **settings)
+
+
+class Unpaired(Dataset):
+    """Images of bright dots on a dark ground and drawings of dark ones, other places in either; batch k is always the same."""
+
+    def __init__(self, batches, domains=2, size=32):
+        self.batches, self.domains, self.size = batches, domains, size
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        rng = torch.Generator().manual_seed(self.batches[index])
+        dots = (torch.rand(self.domains, 2, 1, self.size, self.size, generator=rng) > 0.97).float()
+        dots = F.avg_pool2d(dots.flatten(0, 1), 5, 1, 2).unflatten(0, (self.domains, 2)) * 12
+        return dots * torch.linspace(1, -1, self.domains)[:, None, None, None, None]
+
+
+class Stream(pl.LightningDataModule):
+    """Two batches an epoch, each seen once."""
+
+    def train_dataloader(self):
+        first = self.trainer.global_step
+        return DataLoader(Unpaired(range(first, first + 2)), batch_size=None)
+
+
+def trained(model, folder, steps, **resume):
+    """The losses of every step of a run."""
+    losses = []
+
+    class Recorder(pl.Callback):
+        def on_train_batch_end(self, trainer, *_):
+            losses.append({name: value.item() for name, value in trainer.callback_metrics.items()})
+
+    keeper = pl.callbacks.ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = pl.Trainer(
+        accelerator="cpu", max_steps=steps, reload_dataloaders_every_n_epochs=1, callbacks=[Recorder(), keeper], **quiet
+    )
+    trainer.fit(model, Stream(), weights_only=True, **resume)
+    assert trainer.global_step == steps
+    return losses
+
+
+def count(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_the_papers_size_has_the_papers_parameters():
+    with torch.device("meta"):
+        model = AtomGAN(**PUBLISHED)
+    # StarGAN v2 of codes of 32 without its mapping network has 75.35 million for colours; grey levels need some thousand fewer
+    assert count(model.drawing) + count(model.judging) == pytest.approx(75.35e6, abs=1e4)
+
+
+def test_cyclegan_has_the_published_size():
+    with torch.device("meta"):
+        sizes = count(ResNetGenerator()), count(PatchDiscriminator())
+    colours = 2 * 49 * 64 + 2 * (49 * 64 + 1), 2 * 16 * 64  # what three channels need beyond one
+    assert sizes[0] + colours[0] == pytest.approx(11.378e6, abs=1e3)  # the authors' code prints 11.378 M and 2.765 M
+    assert sizes[1] + colours[1] == pytest.approx(2.765e6, abs=1e3)
+
+
+def test_the_compact_generator_fits_in_sixteen_megabytes(tmp_path):
+    weights.save(tmp_path / "w.safetensors", *AtomGAN().to_weights())
+    assert (tmp_path / "w.safetensors").stat().st_size < 16e6
+
+
+@pytest.mark.parametrize("size", ["tiny", "compact"])
+def test_a_drawing_has_the_shape_of_its_image(size):
+    model = AtomGAN(size=size).eval()
+    field = translation.SIZES[size].field
+    with torch.inference_mode():
+        drawn = model(torch.randn(3, 1, field, 2 * field), torch.randn(1, 1, field, field), "drawing")
+    assert drawn.shape == (3, 1, field, 2 * field)
+
+
+def test_the_code_sets_mean_and_deviation(torch_rng):
+    norm = translation.AdaptiveNorm(3, 4)
+    code, features = torch.randn(2, 4, generator=torch_rng), 5 + 3 * torch.randn(2, 3, 64, 64, generator=torch_rng)
+    gamma, beta = norm.linear(code).chunk(2, 1)
+    made = norm(features, code)
+    assert torch.allclose(made.mean((2, 3)), beta, atol=1e-4)
+    assert torch.allclose(made.std((2, 3)), (1 + gamma).abs(), rtol=1e-3)
+
+
+def test_an_empty_image_has_no_border(torch_rng):
+    net = translation.Generator(TINY)
+    drawn = net(torch.full((1, 1, 32, 32), 0.3), torch.randn(1, TINY.code, generator=torch_rng))
+    assert drawn.std() < 1e-3  # convolutions that pad with zeros draw a frame
+
+
+@pytest.mark.parametrize(("make", "batch"), [(gan, (2, 2)), (lambda: gan(domains=("a", "b", "c")), (3, 2)), (rival, (2, 2))])
+def test_gradient_reaches_every_parameter_of_its_own_party_alone(make, batch, torch_rng):
+    model = make()
+    images = torch.randn(*batch, 1, 32, 32, generator=torch_rng)
+    made = model.draw(images, torch_rng)
+    sum(model.judges_losses(images, made).values()).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in model.judging.named_parameters() if reached(name))
+    assert all(p.grad is None for p in model.drawing.parameters())
+    sum(model.drawers_losses(images, made, torch_rng).values()).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in model.drawing.named_parameters() if reached(name))
+
+
+def reached(name):
+    """Whether a parameter can matter: an offset before an instance normalisation can't, whichever party it is of."""
+    return not name.endswith("bias")
+
+
+@pytest.mark.parametrize("domains", [2, 3, 5])
+def test_every_image_is_drawn_into_another_domain(domains, torch_rng):
+    model = gan(domains=[str(k) for k in range(domains)])
+    images, seen = torch.randn(domains, 2, 1, 16, 16, generator=torch_rng), set()
+    for _ in range(12 * domains):
+        own, wanted, _, _ = model.draw(images, torch_rng)
+        assert (own != wanted).all()
+        assert sorted(wanted.tolist()) == sorted(own.tolist())  # every domain is drawn into as often
+        seen |= set(zip(own.tolist(), wanted.tolist(), strict=True))
+    assert len(seen) == domains * (domains - 1)
+
+
+def test_the_code_is_of_an_image_of_the_wanted_domain(torch_rng):
+    model = gan(domains=("a", "b", "c"))
+    images = torch.randn(3, 1, 1, 16, 16, generator=torch_rng)
+    _, wanted, code, _ = model.draw(images, torch_rng)
+    for k, domain in enumerate(wanted):
+        assert torch.allclose(code[k], model.drawing["encoder"](images[domain], wanted[k : k + 1])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "least squares"])
+def test_losses_are_least_where_the_judge_is_right(kind):
+    sure = torch.full((4,), 30.0) if kind == "logistic" else torch.ones(4)
+    doubt = torch.zeros(4) if kind == "logistic" else torch.full((4,), 0.5)
+    wrong = -sure if kind == "logistic" else torch.zeros(4)
+    assert judged(sure, True, kind) == pytest.approx(0, abs=1e-6)
+    assert judged(sure, True, kind) < judged(doubt, True, kind) < judged(wrong, True, kind)
+    assert judged(wrong, False, kind) < judged(doubt, False, kind) < judged(sure, False, kind)
+    expected = math.log(2) if kind == "logistic" else 0.25
+    assert judged(doubt, True, kind).item() == pytest.approx(expected)
+
+
+def test_the_steepness_of_a_linear_judge_is_half_its_squared_weight(torch_rng):
+    weight = torch.randn(1, 5, 5, generator=torch_rng)
+    image = torch.randn(3, 1, 5, 5, generator=torch_rng, requires_grad=True)
+    value = steepness((weight * image).sum((1, 2, 3)), image)
+    assert value.item() == pytest.approx(0.5 * weight.square().sum().item(), rel=1e-5)
+
+
+def test_noise_hides_the_way_back(torch_rng):
+    model = gan(hiding=0.0)
+    images = torch.randn(2, 2, 1, 16, 16, generator=torch_rng)
+
+    def cycle(hiding):
+        model.hparams.hiding = hiding
+        losses = model.drawers_losses(images, made, torch.Generator().manual_seed(1))
+        return losses["cycle"].item()
+
+    made = model.draw(images, torch_rng)
+    assert cycle(0.0) == cycle(0.0) != pytest.approx(cycle(0.5), rel=1e-3)
+
+
+@pytest.mark.parametrize("make", [gan, rival, lambda: gan(r1=0.1, adversarial="logistic")])
+def test_a_killed_run_resumes_to_the_same_losses(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(cyclegan, "REMEMBERED", 3)  # full before the run is killed
+    whole = trained(make(), tmp_path / "whole", 8)
+    trained(make(), tmp_path / "killed", 4)
+    rest = trained(make(), tmp_path / "killed", 8, ckpt_path=tmp_path / "killed" / "last.ckpt")
+    assert len(rest) == 4
+    for expected, losses in zip(whole[4:], rest, strict=True):
+        assert losses == pytest.approx(expected, rel=1e-5)
+    assert whole[4] != pytest.approx(whole[5], rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [gan, rival])
+def test_losses_that_are_no_numbers_stop_the_training(make, tmp_path):
+    model = make()
+    with torch.no_grad():
+        next(model.judging.parameters()).fill_(math.nan)
+    before = {name: value.clone() for name, value in model.drawing.state_dict().items()}
+    with pytest.raises(FloatingPointError, match=r"the loss '.*' is nan at step 0 with learning_rate=.*lower learning_rate"):
+        trained(model, tmp_path, 2)
+    assert all(torch.equal(value, model.drawing.state_dict()[name]) for name, value in before.items())
+
+
+def test_dots_learn_the_sign_of_the_other_domain(tmp_path):
+    model = gan(learning_rate=2e-3, averaging=0.9)
+    trained(model, tmp_path, 60)
+    images = Unpaired([1_000_000])[0]
+    with torch.inference_mode():
+        drawn = model.eval()(images[0], images[1], "drawing")
+    assert drawn.mean() < 0 < images[0].mean()
+    assert torch.corrcoef(torch.stack([drawn.flatten(), images[0].flatten()]))[0, 1] < -0.5
+
+
+def test_weights_survive_the_file(tmp_path, torch_rng):
+    image = torch.randn(1, 1, 32, 32, generator=torch_rng)
+    for model, asked in ((gan(), (image, image, "drawing")), (rival(), (image, "drawing"))):
+        weights.save(tmp_path / "w.safetensors", *model.to_weights())
+        again = type(model).from_weights(*weights.read(tmp_path / "w.safetensors")).eval()
+        with torch.inference_mode():
+            assert torch.equal(model.eval()(*asked), again(*asked))
+
+
+def test_unknown_domains_are_refused():
+    with pytest.raises(ValueError, match=r"domain='strain' is none of this model's; choose from image, drawing\."):
+        gan().domain("strain")
+    with pytest.raises(ValueError, match="domain='strain'"):
+        rival()(torch.zeros(1, 1, 16, 16), "strain")
+    with pytest.raises(ValueError, match=r"domains=\('image',\) are 1; name at least 2\."):
+        gan(domains=("image",))
