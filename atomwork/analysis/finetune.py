@@ -18,9 +18,10 @@ from atomwork.simulation import datasets
 
 FEW = 4  # frames below which a quarter of each is held back in place of whole ones
 SMALLEST = 64  # px, shortest side of such a quarter
-SHARES = (0.25, 0.5, 0.75, 1.0)  # of the way from the old weights to the trained ones, that are tried [-]
+SHARES = tuple(k / 8 for k in range(1, 9))  # of the way from the old weights to the trained ones, that are tried [-]
 REMINDERS = 60  # simulated training frames of each group from which the judge learns beside the user's own
-SIMULATED, LOST = 8, 0.005  # batches of simulated validation images, and the F1 on them that may be lost [-]
+SIMULATED = 16  # batches of simulated validation images
+LOST = 0.003  # F1 on them that may be lost, so that by chance no more than 0.005 is lost on others [-]
 # some hundred steps are too few for the slow average of a long training; and what is new most often is the scale
 LEARNING = {"averaging": 0.98, "spacing_weight": 1.0, "frozen_statistics": True}
 
@@ -76,7 +77,7 @@ def finetune(
     Returns
     -------
     FineTuned : of the weights between the old and the trained ones that which finds most on what was held back, among
-        those that lose no more than 0.005 in F1 on simulated validation images
+        those that lose no more than `LOST` in F1 on simulated validation images
 
     Raises
     ------
