@@ -16,6 +16,7 @@ MOST = 60  # peaks that are looked at
 PARALLEL = np.sin(np.radians(12))  # sine of the angle below which two vectors span nothing
 SAME = 0.6  # distance over the spectrum's resolution within which a peak is at its place [-]
 ENOUGH = 0.97  # share of the best explanation with which a coarser lattice in reciprocal space is preferred [-]
+SETTLING = (2, 1.5, 1)  # distance, over the one above, within which peaks move a basis that was read off two of them [-]
 ORDERS = 6  # highest order of a peak that an explanation uses
 
 
@@ -27,7 +28,7 @@ class Lattice:
     ----------
     g : (2, 2) float array, reciprocal vectors as rows, (y, x) [1/px]
     g_std : (2, 2) float array, one standard deviation of them [1/px]
-    explained : float, share of the peaks' amplitudes that lies on the lattice [-]
+    explained : float, share of the peaks' power that lies on the lattice [-]
     """
 
     g: np.ndarray
@@ -64,18 +65,20 @@ def find(image):
         )
     resolution = SAME / np.array(image.shape)
     pairs = combinations(peaks[:STRONGEST], 2)
-    bases = np.array([reduced(pair) for pair in pairs if spanning(*pair)])
+    bases = [settled(reduced(pair), peaks, strength, resolution) for pair in pairs if spanning(*pair)]
     if not len(bases):
         raise ValueError(
             f"the {len(peaks)} Bragg peaks found lie on one line through the origin: fringes, where a lattice needs two "
             "directions; choose a region that shows both."
         )
-    shares = np.array([amplitude @ indexed(peaks, basis, resolution)[1] for basis in bases]) / amplitude.sum()
+    bases = np.array(bases)
+    power = amplitude**2
+    shares = np.array([power @ indexed(peaks, basis, resolution)[1] for basis in bases]) / power.sum()
     areas = np.abs(np.linalg.det(bases))
     best = max(np.flatnonzero(shares >= ENOUGH * shares.max()), key=lambda k: (round(areas[k] / areas.max(), 3), shares[k]))
     numbers, own = indexed(peaks, bases[best], resolution)
     g, std = fitted(peaks[own], numbers[own], strength[own], 1 / np.array(image.shape))
-    return Lattice(g, std, float(amplitude[own].sum() / amplitude.sum()))
+    return Lattice(g, std, float(power[own].sum() / power.sum()))
 
 
 def bragg_peaks(image):
@@ -133,8 +136,20 @@ def indexed(peaks, basis, resolution):
     """Orders (N, 2) of peaks on a lattice, and which of them lie there (N,)."""
     numbers = np.rint(peaks @ np.linalg.inv(basis))
     away = np.hypot(*((peaks - numbers @ basis) / resolution).T)
-    # each step of a basis that is off by a fraction of the resolution adds to where a high order is expected
-    return numbers, (away < np.maximum(1, 0.5 * np.abs(numbers).max(1))) & (np.abs(numbers).max(1) <= ORDERS)
+    return numbers, (away < 1) & (np.abs(numbers).max(1) <= ORDERS)
+
+
+def settled(basis, peaks, strength, resolution):
+    """A basis moved to all the peaks that lie on it; two crystals of other phases shift those that it was read off."""
+    for looser in SETTLING:
+        numbers, own = indexed(peaks, basis, looser * resolution)
+        if np.linalg.matrix_rank(numbers[own]) < 2:
+            return basis
+        moved, _ = fitted(peaks[own], numbers[own], strength[own], resolution)
+        if not spanning(*moved):
+            return basis
+        basis = moved
+    return reduced(basis)
 
 
 def fitted(peaks, numbers, strength, resolution):

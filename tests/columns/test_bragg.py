@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 from atomwork import micrograph
 from atomwork.columns import bragg
 from atomwork.simulation import forward, structures
+from atomwork.simulation.recipes import atomgan
 
 
 def drawn(vectors, *, size=(192, 208), basis=((0, 0, 1),), dose=None, missing=0.0, rng=None):
@@ -82,6 +83,14 @@ def test_the_lattice_constant_of_a_crystal(rng):
     vectors = bragg.find(forward.render(sheet, pixel_size=0.3).image).vectors
     a = 0.3 * np.linalg.norm(vectors, axis=1)
     assert a == pytest.approx([3.282, 3.282], rel=1e-3)  # Schutte, De Boer & Jellinek, J. Solid State Chem. 70 (1987) 207
+
+
+@pytest.mark.parametrize("index", [14, 36, 77])
+def test_the_common_lattice_of_two_crystals(index):
+    """The halves of these junctions shift, split or weaken each other's peaks."""
+    drawn = atomgan.dataset(96).draw(index, np.random.SeedSequence(202, spawn_key=(index,)))
+    a = drawn["settings"][0] * np.linalg.norm(bragg.find(drawn["image"].astype(float)).vectors, axis=1)
+    assert a == pytest.approx([3.157, 3.157], rel=2e-3)  # the mean of MoS2's 3.160 and WS2's 3.153 Å
 
 
 def test_real_crystals():
