@@ -1,6 +1,7 @@
 """What networks that learn against each other share: their turns, their losses, and a stop where these are no numbers."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -10,8 +11,21 @@ import torch.nn.functional as F
 KINDS = ("logistic", "least squares")
 
 
+class Unpaired(NamedTuple):
+    """Images of K domains that have nothing to do with each other.
+
+    Attributes
+    ----------
+    image : (K, B, 1, H, W) float tensor, grey levels of about −1…1
+    vectors : (K, B, 2, 2) float tensor, the shortest vectors of each image's lattice as rows, (y, x) [px]
+    """
+
+    image: torch.Tensor
+    vectors: torch.Tensor
+
+
 def judged(logits, real, kind):
-    """How far logits are from calling images real, or drawn if not ``real``: scalar tensor.
+    """How far logits are from calling images real, or drawn if not ``real``: scalar tensor; refuses a kind it doesn't know.
 
     Parameters
     ----------
@@ -20,13 +34,15 @@ def judged(logits, real, kind):
     kind : "logistic" (Goodfellow et al., NIPS (2014) 2672, the drawer's without saturation) or "least squares" (Mao et al.,
         ICCV (2017) 2794)
     """
+    if kind not in KINDS:
+        raise ValueError(f"adversarial={kind!r} is no loss of ours; choose from {', '.join(KINDS)}.")
     if kind == "logistic":
         return F.softplus(-logits if real else logits).mean()
     return (logits - float(real)).square().mean()
 
 
 def steepness(logits, image):
-    """Half the squared gradient of logits (B,) by their images (B, …), the mean over images: R1.
+    """Half the squared gradient of logits (B, …) by their images (B, …), the mean over images: R1.
 
     References
     ----------
@@ -82,7 +98,7 @@ class Adversarial(pl.LightningModule):
         losses |= (own := self.drawers_losses(batch, made, chance))
         self.descend(drawer, own)
         self.judging.requires_grad_(True)
-        self.log_dict({f"train_{name}": loss.detach() for name, loss in losses.items()}, batch_size=batch.shape[1])
+        self.log_dict({f"train_{name}": loss.detach() for name, loss in losses.items()}, batch_size=batch.image.shape[1])
 
     def descend(self, optimizer, losses):
         """One step down the sum of losses; what is no number stops the training before it is taken."""

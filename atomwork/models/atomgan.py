@@ -6,10 +6,20 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atomwork.models.adversarial import Adversarial, judged, steepness
+from atomwork.models.networks.lattice import noise_like, unrepeated
 from atomwork.models.networks.translation import SIZES, Discriminator, Encoder, Generator
 
 DOMAINS = ("image", "drawing")
-PUBLISHED = {"size": "paper", "adversarial": "logistic", "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0, "hiding": 0.0}
+PUBLISHED = {"size": "paper", "adversarial": "logistic", "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0}
+PUBLISHED |= {"hiding": 0.0, "recorded": (), "odd_weight": 0.0}
+
+
+ODD = 2.0  # how strongly the networks see what the lattice does not repeat [-]
+
+
+def flat(batch):
+    """Images (KB, 1, H, W) and lattices (KB, 2, 2) of all domains, one after the other."""
+    return batch.image.flatten(0, 1), batch.vectors.flatten(0, 1)
 
 
 class AtomGAN(Adversarial):
@@ -23,17 +33,20 @@ class AtomGAN(Adversarial):
     learning_rate : float, Adam's
     betas : (2,) float, Adam's
     adversarial : one of `adversarial.KINDS`
+    recorded : sequence of str, domains whose images carry noise: what is drawn as one of them is given noise of the
+        reference's spectrum, before the discriminator sees it and on its way back. So the discriminator can't win by
+        looking for noise, and nothing that noise would bury is of use on the way back
     cycle_weight, code_weight : float, λ1 and λ2 of the paper [-]
+    odd_weight : float, weight of what the lattice does not repeat, beside the image, on the way there and back [-]
     r1 : float, weight of the discriminator's steepness at real images [-]
-    hiding : float, standard deviation of the noise on a drawn image before it is drawn back [grey levels of −1…1], so that
-        nothing can be hidden in it
+    hiding : float, standard deviation of the noise on what is drawn as another domain before it is drawn back [grey levels
+        of −1…1], so that nothing can be hidden there either
     averaging : float, weight of the past in the exponential average of the drawing networks, per step [-]
     seed : int, of the noise and of which domain an image is drawn into
 
     Notes
     -----
-    The published settings are `PUBLISHED`. A batch is a tensor (K, B, 1, H, W): B images of each of K domains, which have
-    nothing to do with each other.
+    The published settings are `PUBLISHED`. A batch is an `adversarial.Unpaired`.
 
     References
     ----------
@@ -48,10 +61,12 @@ class AtomGAN(Adversarial):
         learning_rate=1e-4,
         betas=(0.0, 0.99),
         adversarial="least squares",
+        recorded=("image",),
         cycle_weight=10.0,
+        odd_weight=2.0,
         code_weight=1.0,
         r1=0.0,
-        hiding=0.3,
+        hiding=0.2,
         averaging=0.998,
         seed=0,
     ):
@@ -65,10 +80,18 @@ class AtomGAN(Adversarial):
         self.average = AveragedModel(self.drawing, multi_avg_fn=get_ema_multi_avg_fn(averaging))
         self.average.requires_grad_(False)
 
-    def forward(self, image, reference, domain):
-        """Images (B, 1, H, W) as ones of a domain that look like a ``reference`` (1 or B, 1, H, W) of it, by the averages."""
-        nets, wanted = self.average.module, torch.full((len(reference),), self.domain(domain), device=reference.device)
-        return nets["generator"](image, nets["encoder"](reference, wanted).expand(len(image), -1))
+    def seen(self, image, vectors):
+        """What the networks see of images: the grey levels, and what the lattices don't repeat if the size has it."""
+        return torch.cat([image, ODD * unrepeated(image, vectors)], 1) if SIZES[self.hparams.size].unrepeated else image
+
+    def forward(self, image, vectors, code):
+        """Images (B, 1, H, W) with lattices (B, 2, 2) as ones of the domain that codes (1 or B, N) are of, without noise."""
+        return self.average.module["generator"](self.seen(image, vectors), code.expand(len(image), -1))
+
+    def code(self, reference, vectors, domain):
+        """How references (B, 1, H, W) of a domain look, (B, N)."""
+        wanted = torch.full((len(reference),), self.domain(domain), device=reference.device)
+        return self.average.module["encoder"](self.seen(reference, vectors), wanted)
 
     def domain(self, name):
         """The number of a domain."""
@@ -79,20 +102,30 @@ class AtomGAN(Adversarial):
 
     def draw(self, batch, chance):
         """Every image as one of another domain: own and wanted domains (KB,), the wanted domain's codes, drawn images."""
-        count, each = batch.shape[:2]
+        count, each = batch.image.shape[:2]
         turn = int(torch.randint(1, count, (), generator=chance, device=chance.device))
-        own = torch.arange(count, device=batch.device).repeat_interleave(each)
+        own = torch.arange(count, device=self.device).repeat_interleave(each)
         wanted = (own + turn) % count
-        code = self.drawing["encoder"](batch.roll(-turn, 0).flatten(0, 1), wanted)
-        return own, wanted, code, self.drawing["generator"](batch.flatten(0, 1), code)
+        reference, vectors = (part.roll(-turn, 0).flatten(0, 1) for part in batch)
+        code = self.drawing["encoder"](self.seen(reference, vectors), wanted)
+        drawn = self.drawing["generator"](self.seen(*flat(batch)), code)
+        if self.hparams.recorded:
+            drawn = drawn + self.are_recorded(wanted) * noise_like(reference, vectors, chance)
+        return own, wanted, code, drawn
+
+    def are_recorded(self, domains):
+        """1 for domains (B,) whose images carry noise, else 0: (B, 1, 1, 1) float tensor."""
+        carrying = torch.tensor([name in self.hparams.recorded for name in self.hparams.domains], device=domains.device)
+        return carrying[domains].float()[:, None, None, None]
 
     def judges_losses(self, batch, made):
         """Real images called real, and drawn ones drawn."""
         own, wanted, _, drawn = made
-        real = batch.flatten(0, 1).detach().requires_grad_(self.hparams.r1 > 0)
+        source, vectors = flat(batch)
+        real = self.seen(source, vectors).detach().requires_grad_(self.hparams.r1 > 0)
         logits = self.judging(real, own)
         losses = {"real": judged(logits, True, self.hparams.adversarial)}
-        losses["drawn"] = judged(self.judging(drawn.detach(), wanted), False, self.hparams.adversarial)
+        losses["drawn"] = judged(self.judging(self.seen(drawn.detach(), vectors), wanted), False, self.hparams.adversarial)
         if self.hparams.r1:
             losses["steepness"] = self.hparams.r1 * steepness(logits, real)
         return losses
@@ -100,14 +133,21 @@ class AtomGAN(Adversarial):
     def drawers_losses(self, batch, made, chance):
         """The discriminator deceived, the first image again on the way back, and the code again in what was drawn."""
         own, wanted, code, drawn = made
-        source = batch.flatten(0, 1)
+        source, vectors = flat(batch)
+        seen = self.seen(source, vectors)
         noise = self.hparams.hiding * torch.randn(drawn.shape, generator=chance, device=drawn.device, dtype=drawn.dtype)
-        again = self.drawing["generator"](drawn + noise, self.drawing["encoder"](source, own))
-        return {
+        hiding = drawn + (1 - self.are_recorded(wanted)) * noise
+        again = self.drawing["generator"](self.seen(hiding, vectors), self.drawing["encoder"](seen, own))
+        drawn = self.seen(drawn, vectors)
+        losses = {
             "deceiving": judged(self.judging(drawn, wanted), True, self.hparams.adversarial),
             "cycle": self.hparams.cycle_weight * F.l1_loss(again, source),
             "code": self.hparams.code_weight * F.l1_loss(self.drawing["encoder"](drawn, wanted), code),
         }
+        if self.hparams.odd_weight:
+            odd = F.l1_loss(unrepeated(again, vectors), unrepeated(source, vectors))
+            losses["odd"] = self.hparams.cycle_weight * self.hparams.odd_weight * odd
+        return losses
 
     def on_train_batch_end(self, *_):
         """Follow the drawing networks with their exponential average."""

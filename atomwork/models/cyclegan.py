@@ -27,7 +27,7 @@ class CycleGAN(Adversarial):
 
     Notes
     -----
-    A batch is a tensor (2, B, 1, H, W).
+    A batch is an `adversarial.Unpaired`, of which the lattices aren't used.
 
     References
     ----------
@@ -59,7 +59,7 @@ class CycleGAN(Adversarial):
 
     def draw(self, batch, chance):
         """Images drawn into domain 0 and into domain 1, and what the discriminators are shown of them."""
-        drawn = [self.drawing[k](batch[1 - k]) for k in range(2)]
+        drawn = [self.drawing[k](batch.image[1 - k]) for k in range(2)]
         return drawn, [self.recalled(k, drawn[k].detach(), chance) for k in range(2)]
 
     def recalled(self, domain, drawn, chance):
@@ -78,7 +78,7 @@ class CycleGAN(Adversarial):
         """Real images called real, and drawn ones drawn, at half weight as published."""
         losses = {}
         for k, (judge, shown) in enumerate(zip(self.judging, made[1], strict=True)):
-            losses[f"real_{DOMAINS[k]}"] = 0.5 * judged(judge(batch[k]), True, "least squares")
+            losses[f"real_{DOMAINS[k]}"] = 0.5 * judged(judge(batch.image[k]), True, "least squares")
             losses[f"drawn_{DOMAINS[k]}"] = 0.5 * judged(judge(shown), False, "least squares")
         return losses
 
@@ -88,9 +88,9 @@ class CycleGAN(Adversarial):
         for k, (generator, drawn) in enumerate(zip(self.drawing, made[0], strict=True)):
             name = DOMAINS[k]
             losses[f"deceiving_{name}"] = judged(self.judging[k](drawn), True, "least squares")
-            losses[f"cycle_{name}"] = self.hparams.cycle_weight * F.l1_loss(self.drawing[1 - k](drawn), batch[1 - k])
+            losses[f"cycle_{name}"] = self.hparams.cycle_weight * F.l1_loss(self.drawing[1 - k](drawn), batch.image[1 - k])
             if self.hparams.identity_weight:
-                losses[f"identity_{name}"] = self.hparams.identity_weight * F.l1_loss(generator(batch[k]), batch[k])
+                losses[f"identity_{name}"] = self.hparams.identity_weight * F.l1_loss(generator(batch.image[k]), batch.image[k])
         return losses
 
     def configure_optimizers(self):

@@ -10,13 +10,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from atomwork import weights
 from atomwork.models import cyclegan
-from atomwork.models.adversarial import judged, steepness
+from atomwork.models.adversarial import Unpaired, judged, steepness
 from atomwork.models.atomgan import PUBLISHED, AtomGAN
 from atomwork.models.cyclegan import CycleGAN
 from atomwork.models.networks import translation
 from atomwork.models.networks.resnet import PatchDiscriminator, ResNetGenerator
 
-TINY = translation.Size((8, 12, 16), field=16, code=4, bridged=True)
+TINY = translation.Size((8, 12, 16), field=16, code=4, bridged=True, unrepeated=True)
+SQUARE = torch.tensor([[6.0, 0.0], [0.0, 6.0]])  # px, a lattice
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,12 @@ def rival(**settings):
     return CycleGAN(width=4, blocks=1, **settings)
 
 
-class Unpaired(Dataset):
+def with_lattices(image):
+    """A batch of images (K, B, 1, H, W), all of one lattice."""
+    return Unpaired(image, SQUARE.expand(*image.shape[:2], 2, 2))
+
+
+class Dots(Dataset):
     """Images of bright dots on a dark ground and drawings of dark ones, other places in either; batch k is always the same."""
 
     def __init__(self, batches, domains=2, size=32):
@@ -47,7 +53,7 @@ class Unpaired(Dataset):
         rng = torch.Generator().manual_seed(self.batches[index])
         dots = (torch.rand(self.domains, 2, 1, self.size, self.size, generator=rng) > 0.97).float()
         dots = F.avg_pool2d(dots.flatten(0, 1), 5, 1, 2).unflatten(0, (self.domains, 2)) * 12
-        return dots * torch.linspace(1, -1, self.domains)[:, None, None, None, None]
+        return with_lattices(dots * torch.linspace(1, -1, self.domains)[:, None, None, None, None])
 
 
 class Stream(pl.LightningDataModule):
@@ -55,7 +61,7 @@ class Stream(pl.LightningDataModule):
 
     def train_dataloader(self):
         first = self.trainer.global_step
-        return DataLoader(Unpaired(range(first, first + 2)), batch_size=None)
+        return DataLoader(Dots(range(first, first + 2)), batch_size=None)
 
 
 def trained(model, folder, steps, **resume):
@@ -105,7 +111,8 @@ def test_a_drawing_has_the_shape_of_its_image(size):
     model = AtomGAN(size=size).eval()
     field = translation.SIZES[size].field
     with torch.inference_mode():
-        drawn = model(torch.randn(3, 1, field, 2 * field), torch.randn(1, 1, field, field), "drawing")
+        code = model.code(torch.randn(1, 1, field, field), SQUARE[None], "drawing")
+        drawn = model(torch.randn(3, 1, field, 2 * field), SQUARE.expand(3, 2, 2), code)
     assert drawn.shape == (3, 1, field, 2 * field)
 
 
@@ -120,14 +127,14 @@ def test_the_code_sets_mean_and_deviation(torch_rng):
 
 def test_an_empty_image_has_no_border(torch_rng):
     net = translation.Generator(TINY)
-    drawn = net(torch.full((1, 1, 32, 32), 0.3), torch.randn(1, TINY.code, generator=torch_rng))
+    drawn = net(torch.full((1, TINY.seen, 32, 32), 0.3), torch.randn(1, TINY.code, generator=torch_rng))
     assert drawn.std() < 1e-3  # convolutions that pad with zeros draw a frame
 
 
 @pytest.mark.parametrize(("make", "batch"), [(gan, (2, 2)), (lambda: gan(domains=("a", "b", "c")), (3, 2)), (rival, (2, 2))])
 def test_gradient_reaches_every_parameter_of_its_own_party_alone(make, batch, torch_rng):
     model = make()
-    images = torch.randn(*batch, 1, 32, 32, generator=torch_rng)
+    images = with_lattices(torch.randn(*batch, 1, 32, 32, generator=torch_rng))
     made = model.draw(images, torch_rng)
     sum(model.judges_losses(images, made).values()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in model.judging.named_parameters() if reached(name))
@@ -144,7 +151,7 @@ def reached(name):
 @pytest.mark.parametrize("domains", [2, 3, 5])
 def test_every_image_is_drawn_into_another_domain(domains, torch_rng):
     model = gan(domains=[str(k) for k in range(domains)])
-    images, seen = torch.randn(domains, 2, 1, 16, 16, generator=torch_rng), set()
+    images, seen = with_lattices(torch.randn(domains, 2, 1, 16, 16, generator=torch_rng)), set()
     for _ in range(12 * domains):
         own, wanted, _, _ = model.draw(images, torch_rng)
         assert (own != wanted).all()
@@ -155,10 +162,12 @@ def test_every_image_is_drawn_into_another_domain(domains, torch_rng):
 
 def test_the_code_is_of_an_image_of_the_wanted_domain(torch_rng):
     model = gan(domains=("a", "b", "c"))
-    images = torch.randn(3, 1, 1, 16, 16, generator=torch_rng)
+    images = with_lattices(torch.randn(3, 1, 1, 16, 16, generator=torch_rng))
     _, wanted, code, _ = model.draw(images, torch_rng)
     for k, domain in enumerate(wanted):
-        assert torch.allclose(code[k], model.drawing["encoder"](images[domain], wanted[k : k + 1])[0], atol=1e-5)
+        assert torch.allclose(
+            code[k], model.drawing["encoder"](model.seen(images.image[domain], SQUARE[None]), wanted[k : k + 1])[0], atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("kind", ["logistic", "least squares"])
@@ -181,8 +190,8 @@ def test_the_steepness_of_a_linear_judge_is_half_its_squared_weight(torch_rng):
 
 
 def test_noise_hides_the_way_back(torch_rng):
-    model = gan(hiding=0.0)
-    images = torch.randn(2, 2, 1, 16, 16, generator=torch_rng)
+    model = gan(hiding=0.0, recorded=())
+    images = with_lattices(torch.randn(2, 2, 1, 16, 16, generator=torch_rng))
 
     def cycle(hiding):
         model.hparams.hiding = hiding
@@ -191,6 +200,22 @@ def test_noise_hides_the_way_back(torch_rng):
 
     made = model.draw(images, torch_rng)
     assert cycle(0.0) == cycle(0.0) != pytest.approx(cycle(0.5), rel=1e-3)
+
+
+def test_what_is_drawn_as_a_recorded_domain_has_the_noise_of_its_reference(torch_rng):
+    model, without = gan(), gan(recorded=())
+    drawings = torch.zeros(4, 1, 32, 32)
+    images = 0.4 * torch.randn(4, 1, 32, 32, generator=torch_rng)
+    batch = with_lattices(torch.stack([images, drawings]))
+    drawn, clean = (m.draw(batch, torch.Generator().manual_seed(3))[-1] for m in (model, without))
+    noise = drawn - clean  # domain 0 is drawn as domain 1 and the other way round
+    assert noise[:4].abs().max() == 0
+    assert noise[4:].std().item() == pytest.approx(0.4, rel=0.15)
+
+
+def test_an_unknown_loss_is_refused():
+    with pytest.raises(ValueError, match="adversarial='hinge' is no loss of ours; choose from logistic, least squares"):
+        judged(torch.zeros(3), True, "hinge")
 
 
 @pytest.mark.parametrize("make", [gan, rival, lambda: gan(r1=0.1, adversarial="logistic")])
@@ -217,18 +242,19 @@ def test_losses_that_are_no_numbers_stop_the_training(make, tmp_path):
 
 
 def test_dots_learn_the_sign_of_the_other_domain(tmp_path):
-    model = gan(learning_rate=2e-3, averaging=0.9)
+    model = gan(learning_rate=2e-3, averaging=0.9, recorded=(), odd_weight=0.0, hiding=0.0)
     trained(model, tmp_path, 60)
-    images = Unpaired([1_000_000])[0]
+    images = Dots([1_000_000])[0]
+    image, lattice = images.image[0], images.vectors[0]
     with torch.inference_mode():
-        drawn = model.eval()(images[0], images[1], "drawing")
-    assert drawn.mean() < 0 < images[0].mean()
-    assert torch.corrcoef(torch.stack([drawn.flatten(), images[0].flatten()]))[0, 1] < -0.5
+        drawn = model.eval()(image, lattice, model.code(images.image[1], lattice, "drawing"))
+    assert drawn.mean() < 0 < image.mean()
+    assert torch.corrcoef(torch.stack([drawn.flatten(), image.flatten()]))[0, 1] < -0.5
 
 
 def test_weights_survive_the_file(tmp_path, torch_rng):
     image = torch.randn(1, 1, 32, 32, generator=torch_rng)
-    for model, asked in ((gan(), (image, image, "drawing")), (rival(), (image, "drawing"))):
+    for model, asked in ((gan(), (image, SQUARE[None], torch.randn(1, 4, generator=torch_rng))), (rival(), (image, "drawing"))):
         weights.save(tmp_path / "w.safetensors", *model.to_weights())
         again = type(model).from_weights(*weights.read(tmp_path / "w.safetensors")).eval()
         with torch.inference_mode():

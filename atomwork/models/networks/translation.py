@@ -26,22 +26,29 @@ class Size:
     field : int, side of the images that encoder and discriminator take as a whole, a power of two [px]
     code : int, numbers that say how an image of a domain looks
     bridged : bool, the generator's ways down and up are connected at every level
+    unrepeated : bool, all networks also see what of an image its lattice does not repeat
     """
 
     widths: tuple
     field: int
     code: int
     bridged: bool
+    unrepeated: bool
 
     @property
     def stride(self):
         """What the sides of an image are multiples of [px]."""
         return 2 ** (len(self.widths) - 1)
 
+    @property
+    def seen(self):
+        """Channels that the networks see of an image."""
+        return 1 + self.unrepeated
+
 
 SIZES = {
-    "paper": Size((64, 128, 256, 512, 512), field=256, code=32, bridged=False),
-    "compact": Size((24, 48, 96, 128), field=128, code=16, bridged=True),
+    "paper": Size((64, 128, 256, 512, 512), field=256, code=32, bridged=False, unrepeated=False),
+    "compact": Size((24, 48, 96, 128), field=64, code=16, bridged=True, unrepeated=True),
 }
 
 
@@ -153,7 +160,7 @@ class Generator(nn.Module):
         def coded(channels):
             return AdaptiveNorm(channels, size.code)
 
-        self.first = conv(1, size.widths[0], 1)
+        self.first = conv(size.seen, size.widths[0], 1)
         self.down = nn.ModuleList(Residual(*step, PlainNorm, after=halved) for step in steps)
         self.deep = nn.ModuleList(Residual(deep, deep, norm) for norm in (PlainNorm, PlainNorm, coded, coded))
         self.up = nn.ModuleList(Residual(*step[::-1], coded, before=doubled, narrow=False) for step in steps[::-1])
@@ -169,7 +176,8 @@ class Generator(nn.Module):
 
         Parameters
         ----------
-        image : (B, 1, H, W) float tensor, grey levels of about −1…1; H and W multiples of the size's stride
+        image : (B, 1 or 2, H, W) float tensor, grey levels of about −1…1, and what the lattice does not repeat if the size
+            has it; H and W multiples of the size's stride
         code : (B, N) float tensor of `Encoder`
 
         Returns
@@ -190,13 +198,13 @@ class Generator(nn.Module):
 
 
 class Trunk(nn.Sequential):
-    """What encoder and discriminator begin with: an image becomes one vector, a larger one the mean of several."""
+    """What encoder and discriminator begin with: an image becomes one vector, a larger one several."""
 
     def __init__(self, size):
         blocks = (size.field // SMALLEST).bit_length() - 1
         widths = [*size.widths[:blocks], *size.widths[-1:] * (blocks + 1)][: blocks + 1]
         super().__init__(
-            conv(1, widths[0], 1),
+            conv(size.seen, widths[0], 1),
             *(Residual(*step, lambda _: Unchanged(), after=halved) for step in pairwise(widths)),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(widths[-1], widths[-1], SMALLEST),
@@ -205,8 +213,8 @@ class Trunk(nn.Sequential):
         self.width = widths[-1]
 
     def forward(self, image):
-        """(B, width) float tensor of images (B, 1, H, W) of at least the size's field."""
-        return super().forward(image).mean((2, 3))
+        """Vectors (B, P, width) of images (B, 1 or 2, H, W), one for each of P places that the field fits at."""
+        return super().forward(image).flatten(2).mT
 
 
 class Encoder(nn.Module):
@@ -225,8 +233,8 @@ class Encoder(nn.Module):
         first_weights(self)
 
     def forward(self, image, domain):
-        """Codes (B, N) of images (B, 1, H, W) of domains (B,) int."""
-        features = self.trunk(image)
+        """Codes (B, N) of images (B, 1 or 2, H, W) of domains (B,) int."""
+        features = self.trunk(image).mean(1)
         return torch.stack([head(features) for head in self.heads], 1)[torch.arange(len(image)), domain]
 
 
@@ -246,5 +254,5 @@ class Discriminator(nn.Module):
         first_weights(self)
 
     def forward(self, image, domain):
-        """Logits (B,) of images (B, 1, H, W) of domains (B,) int."""
-        return self.head(self.trunk(image))[torch.arange(len(image)), domain]
+        """Logits (B, P), one for each place that the field fits at, of images (B, 1 or 2, H, W) of domains (B,) int."""
+        return self.head(self.trunk(image))[torch.arange(len(image)), :, domain]

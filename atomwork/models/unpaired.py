@@ -1,0 +1,110 @@
+"""Unpaired training images: crops of images and of drawings, all at one scale, each with its lattice."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.data import Dataset
+
+from atomwork.columns import bragg
+from atomwork.models.adversarial import Unpaired
+
+SPACING = 10.5  # px, the mean length of a lattice's shortest vectors that all images are brought to
+ZOOM = 0.05  # by how much crops are larger or smaller than that, at most [-]
+SPREAD = 3.0  # standard deviations of an image that are one grey level of −1…1
+BRIGHTEST = 1.5  # grey level beyond which images are clipped
+ATOMS = 175  # grey level up to which a drawing shows atoms: what is brighter is not of its lattice
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Images of one domain.
+
+    Attributes
+    ----------
+    image : (N, H, W) float16 tensor, grey levels of −1…1
+    vectors : (N, 2, 2) float tensor, the shortest vectors of their lattices as rows, (y, x) [px]
+    """
+
+    image: torch.Tensor
+    vectors: torch.Tensor
+
+
+def images(levels, progress=iter):
+    """The domain of images (N, H, W), at any linear scale of intensities; ``progress`` wraps N steps, as tqdm does."""
+    levels = np.asarray(levels)
+    return Domain(torch.stack([normalised(image).half() for image in levels]), lattices(levels, progress))
+
+
+def drawings(levels, progress=iter):
+    """The domain of drawings (N, H, W), grey levels 0…255; see `simulation.drawing` and `images`."""
+    levels = np.asarray(levels)
+    atoms = np.where(levels > ATOMS, np.median(levels, (1, 2), keepdims=True), levels)
+    return Domain(torch.from_numpy(levels / 127.5 - 1).half(), lattices(atoms, progress))
+
+
+def normalised(image):
+    """An image (H, W) at the grey levels that the networks take: (H, W) float tensor."""
+    image = torch.from_numpy(np.asarray(image, np.float32))
+    return ((image - image.median()) / (SPREAD * image.std())).clamp(-BRIGHTEST, BRIGHTEST)
+
+
+def lattices(levels, progress):
+    """The lattices' vectors (N, 2, 2) of images (N, H, W), on all cores."""
+    with ProcessPoolExecutor() as pool:
+        return torch.from_numpy(np.stack(list(progress(pool.map(vectors_of, levels, chunksize=8)))))
+
+
+def vectors_of(image):
+    """The vectors (2, 2) of an image's lattice."""
+    return bragg.find(image).vectors.astype(np.float32)
+
+
+class UnpairedCrops(Dataset):
+    """Batch after batch of crops, each made when it is asked for; those of different domains are of different images.
+
+    Parameters
+    ----------
+    domains : sequence of Domain
+    batch_size : int, crops of each domain
+    seed : int
+    batches : sequence of int, which batches of the endless series; batch k is the same whoever asks for it
+    device : where the batches are to be
+    side : int, of the crops [px]
+    """
+
+    def __init__(self, domains, batch_size, seed, batches, device="cpu", side=96):
+        self.domains, self.batch_size, self.seed, self.batches, self.side = domains, batch_size, seed, batches, side
+        self.device = device
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.batches[index],)))
+        crops = [[self.crop(domain, rng) for _ in range(self.batch_size)] for domain in self.domains]
+        image, vectors = (torch.stack([torch.stack([crop[part] for crop in of_one]) for of_one in crops]) for part in (0, 1))
+        return Unpaired(image.to(self.device), vectors.to(self.device))
+
+    def crop(self, domain, rng):
+        """A crop (1, side, side) of a random image, turned, mirrored and brought to scale, and its lattice (2, 2)."""
+        number = rng.integers(len(domain.image))
+        image, vectors = domain.image[number], domain.vectors[number]
+        finer = SPACING / float(vectors.norm(dim=1).mean()) * (1 + ZOOM * rng.uniform(-1, 1))
+        cut = min(round(self.side / finer), *image.shape)
+        y, x = (int(rng.integers(length - cut + 1)) for length in image.shape)
+        part = image[None, None, y : y + cut, x : x + cut].float()
+        part = F.interpolate(part, (self.side, self.side), mode="bilinear", antialias=True, align_corners=False)[0]
+        return turned(part, vectors * self.side / cut, int(rng.integers(4)), bool(rng.integers(2)))
+
+
+def turned(image, vectors, quarters, mirrored):
+    """An image (1, H, H) turned by quarters of a circle and perhaps mirrored, and its lattice's vectors (2, 2)."""
+    image = image.rot90(quarters, (1, 2))
+    for _ in range(quarters):
+        vectors = torch.stack([-vectors[:, 1], vectors[:, 0]], 1)
+    if mirrored:
+        image, vectors = image.flip(2), vectors * torch.tensor([1.0, -1.0])
+    return image, vectors
