@@ -1,0 +1,111 @@
+"""Point defects and fronts between phases, in numbers: counts, densities, lengths and areas."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.spatial import cKDTree
+
+from atomwork.analysis import phases
+
+SAME_SITE = 0.5  # of the spacing, within which a column is what a point defect says of its site [-]
+
+
+@dataclass(frozen=True)
+class DefectMap:
+    """What does not belong to the perfect crystal of an image, by whichever method.
+
+    Attributes
+    ----------
+    shape : (2,) int, H and W of the image [px]
+    points : DataFrame, y, x [px], kind, confidence [0-1] of point defects
+    fronts : list of (N, 2) float arrays, vertices of the lines between phases, (y, x) [px]
+    columns : DataFrame, y, x [px] of all columns seen, odd ones included or not
+    labels : (H, W) int array of phases 1, 2, … and 0 where there is no crystal, or None
+    spacing : float, nearest-neighbour distance of columns [px]
+    pixel_size : float [Å], or None
+    source : str, which method
+    """
+
+    shape: tuple
+    points: pd.DataFrame
+    fronts: list
+    columns: pd.DataFrame
+    spacing: float
+    source: str
+    labels: np.ndarray | None = None
+    pixel_size: float | None = None
+
+
+@dataclass(frozen=True)
+class DefectReport:
+    """Counts, densities, lengths and areas of a `DefectMap`.
+
+    Attributes
+    ----------
+    defects : DataFrame, kind, y, x [px], y_angstrom, x_angstrom [Å] (NaN without a pixel size), confidence
+    counts : DataFrame, kind, count
+    n_sites : int, columns and point defects, each site once
+    ratio : float, point defects over sites [-]
+    area : float, of the crystal [px²]
+    density : float, point defects per crystal area [1/nm²]; NaN without a pixel size
+    fronts : DataFrame, length of each front within the image [px], length_nm [nm]
+    phases : DataFrame of `phases.areas`
+    """
+
+    defects: pd.DataFrame
+    counts: pd.DataFrame
+    n_sites: int
+    ratio: float
+    area: float
+    density: float
+    fronts: pd.DataFrame
+    phases: pd.DataFrame
+
+
+def quantify(defect_map):
+    """Count the defects of a `DefectMap`, and measure its fronts and phases.
+
+    Parameters
+    ----------
+    defect_map : DefectMap
+
+    Returns
+    -------
+    DefectReport
+    """
+    scale = np.nan if defect_map.pixel_size is None else defect_map.pixel_size
+    found = defect_map.points
+    defects = found[["kind", "y", "x"]].assign(
+        y_angstrom=found["y"] * scale, x_angstrom=found["x"] * scale, confidence=found["confidence"]
+    )
+    sites = len(found) + int((~at_points(defect_map)).sum())
+    labels = defect_map.labels
+    area = float(np.prod(defect_map.shape)) if labels is None else float((labels > 0).sum())
+    lengths = pd.DataFrame({"length": [length(front, defect_map.shape) for front in defect_map.fronts]}, dtype=float)
+    nanometres = 0.1 * scale
+    return DefectReport(
+        defects=defects.reset_index(drop=True),
+        counts=found.groupby("kind", as_index=False).size().rename(columns={"size": "count"}),
+        n_sites=sites,
+        ratio=len(found) / sites if sites else 0.0,
+        area=area,
+        density=len(found) / (area * nanometres**2) if area else np.nan,
+        fronts=lengths.assign(length_nm=nanometres * lengths["length"]),
+        phases=phases.areas(defect_map.fronts, defect_map.shape, labels=labels, pixel_size=defect_map.pixel_size),
+    )
+
+
+def at_points(defect_map):
+    """Which columns stand where a point defect is: (N,) bool array."""
+    columns, points = (table[["y", "x"]].to_numpy(float) for table in (defect_map.columns, defect_map.points))
+    if not len(columns) or not len(points):
+        return np.zeros(len(columns), bool)
+    return cKDTree(points).query(columns)[0] < SAME_SITE * defect_map.spacing
+
+
+def length(front, shape):
+    """The length of a front (N, 2) within an image [px]."""
+    frame = shapely.box(-0.5, -0.5, shape[1] - 0.5, shape[0] - 0.5)
+    return float(shapely.length(shapely.intersection(shapely.LineString(np.asarray(front)[:, ::-1]), frame)))
