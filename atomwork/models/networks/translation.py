@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 SLOPE = 0.2  # of the leaky ReLU below zero
+BRIGHTEST = 1.5  # grey level that no drawn image exceeds
 SMALLEST = 4  # px, side of the features that an image becomes one vector from
 EVEN = 2**-0.5  # keeps the variance of the sum of two branches
 
@@ -194,7 +195,7 @@ class Generator(nn.Module):
             features = up(features, code)
             if len(self.bridges):
                 features = EVEN * (features + self.bridges[step](levels[step]))
-        return self.last(features)
+        return BRIGHTEST * torch.tanh(self.last(features) / BRIGHTEST)
 
 
 class Trunk(nn.Sequential):
