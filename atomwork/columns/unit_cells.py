@@ -30,6 +30,15 @@ class Cells:
         """Distance of neighbouring threefold centres, a/√3 [px]."""
         return float(np.sqrt(abs(np.linalg.det(self.vectors)) * 2 / np.sqrt(3)) / np.sqrt(3))
 
+    @property
+    def upright(self):
+        """The map of steps in (y, x) [px] to those of a crystal without shear, of as large a cell: (2, 2), from the right."""
+        sense = np.sign(np.linalg.det(self.vectors))
+        ideal = np.sqrt(3) * self.spacing * np.array([[1, 0], [0.5, 0.5 * sense * np.sqrt(3)]])
+        stretch = np.linalg.inv(self.vectors) @ ideal
+        left, _, right = np.linalg.svd(stretch)
+        return stretch @ (left @ right).T  # without its rotation
+
     def places(self, steps):
         """Places (..., 2) [px] of steps (..., 2) along the vectors."""
         return np.asarray(steps, float) @ self.vectors + self.corner

@@ -60,3 +60,13 @@ def test_what_is_not_trigonal_or_too_small_is_refused():
         unit_cells.sides(square)
     with pytest.raises(ValueError, match=r"20 × 20 px holds \d whole cells of 14 px; three are needed"):
         unit_cells.cut(np.zeros((20, 20)), unit_cells.Cells(VECTORS, CORNER))
+
+
+def test_upright_takes_shear_away_and_no_turn(rng):
+    turn = np.array([[np.cos(0.4), np.sin(0.4)], [-np.sin(0.4), np.cos(0.4)]])
+    cells = unit_cells.Cells(VECTORS @ turn, CORNER)
+    assert np.allclose(cells.upright, np.eye(2), atol=1e-9)
+    sheared = unit_cells.Cells(VECTORS @ [[1.0, 0.06], [0.02, 0.95]], CORNER)
+    first, second = sheared.vectors @ sheared.upright
+    lengths = [np.linalg.norm(v) for v in (first, second, first - second)]
+    assert lengths == pytest.approx([np.sqrt(3) * sheared.spacing] * 3)
