@@ -12,6 +12,8 @@ import pandas as pd
 from scipy.ndimage import median_filter
 
 from atomwork.analysis import atomap_steps, confidence, detect
+from atomwork.analysis.clusters import kmeans as kmeans
+from atomwork.analysis.clusters import pca as pca
 from atomwork.columns import blobs
 from atomwork.columns import findfoci as foci
 

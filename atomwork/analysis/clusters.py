@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
+from scipy.stats import median_abs_deviation
 from skimage.feature import peak_local_max
 from skimage.graph import route_through_array
 from skimage.measure import label, regionprops
@@ -13,6 +14,7 @@ from sklearn.decomposition import PCA
 
 from atomwork.analysis.defects import DefectMap
 from atomwork.columns import bragg
+from atomwork.columns.unit_cells import honeycomb_spacing
 
 SCALES = (0.25, 0.5, 1.0)  # widths of the Gaussians whose grey levels describe a pixel, over the spacing [-]
 LONG = 0.4  # of the image's shorter side, from which a region is a line rather than a point [-]
@@ -39,7 +41,7 @@ def kmeans(image, *, n_clusters=5, smallest=0.3, radius=0.15):
     ValueError : the image has no lattice, whose spacing sets all lengths
     """
     image = np.asarray(image, float)
-    spacing = nearest_spacing(image)
+    spacing = honeycomb_spacing(bragg.find(image).vectors)
     smoothed = [gaussian_filter(image, scale * spacing) for scale in SCALES]
     described = np.stack([smoothed[0], smoothed[1] - smoothed[2], smoothed[2]], -1).reshape(-1, len(SCALES))
     described = (described - described.mean(0)) / (described.std(0) + 1e-12)
@@ -71,7 +73,7 @@ def pca(image, *, components=12, deviations=4.0, side=2.0, smallest=0.3, radius=
     ValueError : see `kmeans`
     """
     image = np.asarray(image, float)
-    spacing = nearest_spacing(image)
+    spacing = honeycomb_spacing(bragg.find(image).vectors)
     reach = max(1, round(0.5 * side * spacing))
     windows = view_as_windows(image, (2 * reach + 1,) * 2)  # none that leads out of the image
     patches = windows.reshape(-1, (2 * reach + 1) ** 2)
@@ -81,14 +83,8 @@ def pca(image, *, components=12, deviations=4.0, side=2.0, smallest=0.3, radius=
     made = model.transform(patches) @ model.components_[:, middle] + model.mean_[middle]
     inner = image[reach:-reach, reach:-reach]
     left = gaussian_filter(inner - made.reshape(inner.shape), SCALES[0] * spacing)
-    spread = 1.4826 * np.median(np.abs(left - np.median(left)))
-    odd = np.abs(left - np.median(left)) > deviations * spread
+    odd = np.abs(left - np.median(left)) > deviations * median_abs_deviation(left, axis=None, scale="normal")
     return from_mask(np.pad(odd, reach), image, spacing, "pca", smallest=smallest, radius=radius)
-
-
-def nearest_spacing(image):
-    """The distance of neighbouring columns of a honeycomb of the image's lattice [px]."""
-    return float(np.sqrt(np.abs(np.linalg.det(bragg.find(image).vectors)) * 2 / np.sqrt(3)) / np.sqrt(3))
 
 
 def from_mask(mask, image, spacing, source, *, smallest, radius):
@@ -97,7 +93,7 @@ def from_mask(mask, image, spacing, source, *, smallest, radius):
     Parameters
     ----------
     mask : (H, W) bool array, what is odd
-    image : (H, W) float array, of which the brightest and the darkest columns are counted
+    image : (H, W) float array, whose bright columns are counted
     spacing : float [px]
     source : str, the method
     smallest, radius : see `kmeans`

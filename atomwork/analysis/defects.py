@@ -83,7 +83,8 @@ def quantify(defect_map):
     sites = len(found) + int((~at_points(defect_map)).sum())
     labels = defect_map.labels
     area = float(np.prod(defect_map.shape)) if labels is None else float((labels > 0).sum())
-    lengths = pd.DataFrame({"length": [length(front, defect_map.shape) for front in defect_map.fronts]}, dtype=float)
+    lengths = [float(shapely.length(phases.within(front, defect_map.shape))) for front in defect_map.fronts]
+    lengths = pd.DataFrame({"length": lengths}, dtype=float)
     nanometres = 0.1 * scale
     return DefectReport(
         defects=defects.reset_index(drop=True),
@@ -103,9 +104,3 @@ def at_points(defect_map):
     if not len(columns) or not len(points):
         return np.zeros(len(columns), bool)
     return cKDTree(points).query(columns)[0] < SAME_SITE * defect_map.spacing
-
-
-def length(front, shape):
-    """The length of a front (N, 2) within an image [px]."""
-    frame = shapely.box(-0.5, -0.5, shape[1] - 0.5, shape[0] - 0.5)
-    return float(shapely.length(shapely.intersection(shapely.LineString(np.asarray(front)[:, ::-1]), frame)))

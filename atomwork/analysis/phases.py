@@ -22,14 +22,20 @@ def polygons(fronts, shape):
     -------
     list of shapely.Polygon in (x, y) [px], the largest first; their areas add up to H·W, less slivers
     """
-    height, width = shape
-    frame = shapely.box(-0.5, -0.5, width - 0.5, height - 0.5)
-    inside = [
-        shapely.intersection(shapely.LineString(led_out(front, shape)[:, ::-1]), frame) for front in fronts if len(front) > 1
-    ]
-    cut = shapely.polygonize(shapely.get_parts(shapely.union_all([frame.boundary, *inside])))
-    parts = [part for part in shapely.get_parts(cut) if part.area > SMALLEST * frame.area]
+    inside = [within(led_out(front, shape), shape) for front in fronts if len(front) > 1]
+    cut = shapely.polygonize(shapely.get_parts(shapely.union_all([frame(shape).boundary, *inside])))
+    parts = [part for part in shapely.get_parts(cut) if part.area > SMALLEST * frame(shape).area]
     return sorted(parts, key=lambda part: -part.area)
+
+
+def frame(shape):
+    """The border of an image (H, W), that of its outermost pixels, in (x, y) [px]."""
+    return shapely.box(-0.5, -0.5, shape[1] - 0.5, shape[0] - 0.5)
+
+
+def within(front, shape):
+    """The part of a front (N, 2) that lies in an image, in (x, y) [px]."""
+    return shapely.intersection(shapely.LineString(np.asarray(front)[:, ::-1]), frame(shape))
 
 
 def led_out(front, shape):

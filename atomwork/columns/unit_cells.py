@@ -28,7 +28,7 @@ class Cells:
     @property
     def spacing(self):
         """Distance of neighbouring threefold centres, a/√3 [px]."""
-        return float(np.sqrt(abs(np.linalg.det(self.vectors)) * 2 / np.sqrt(3)) / np.sqrt(3))
+        return honeycomb_spacing(self.vectors)
 
     @property
     def upright(self):
@@ -55,6 +55,11 @@ class Cells:
         places = self.places(grid + within)
         inside = ((places >= margin) & (places <= np.array(shape) - 1 - margin)).all(1)
         return grid[inside]
+
+
+def honeycomb_spacing(vectors):
+    """Distance of neighbouring columns [px] of a honeycomb whose cell is as large as one of sides (2, 2) [px]."""
+    return float(np.sqrt(abs(np.linalg.det(vectors)) * 2 / np.sqrt(27)))
 
 
 def sides(lattice):
@@ -134,6 +139,14 @@ def cut(image, cells, samples=SAMPLES):
     places = cells.places(corners[:, None, None] + grid)
     coefficients = spline_filter(np.asarray(image, float), order=3, mode="mirror")
     return map_coordinates(coefficients, np.moveaxis(places, -1, 0), order=3, mode="mirror", prefilter=False), corners
+
+
+def level(cell, centre):
+    """The level of a cell (n, n) at a place (2,) [steps], by its low frequencies [arb.]."""
+    orders = np.rint(np.fft.fftfreq(len(cell)) * len(cell)).astype(int)
+    h = np.stack(np.meshgrid(orders, orders, indexing="ij"), -1)
+    low = np.abs(h).max(-1) <= 2
+    return float((np.fft.fft2(cell)[low] * np.exp(2j * np.pi * h[low] @ centre)).real.mean())
 
 
 def threefold_centre(cell):
