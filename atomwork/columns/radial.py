@@ -1,14 +1,16 @@
 """An image as a sum of radial profiles around the sites of a lattice, one profile for every kind of site.
 
-Profiles are cubic B-splines of the distance, flat in the middle and nothing from ``reach`` on; all are fitted together,
+Profiles are cubic B-splines of the distance, flat in the middle and nothing from `REACH` on; all are fitted together,
 by linear least squares. Distances are those in a crystal without shear, see `unit_cells.Cells.upright`.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csc_array
 
+REACH = 1.65  # of a profile, over the spacing of columns [-]
 KNOT = 0.17  # distance of the splines' knots over the spacing of columns [-]
 RIDGE = 1e-4  # of the mean squared spline, which keeps what the image doesn't determine small [-]
 SLACK = 1e-3  # of the strongest pattern's square, added where patterns are fitted one by one [-]
@@ -16,36 +18,52 @@ SLACK = 1e-3  # of the strongest pattern's square, added where patterns are fitt
 
 @dataclass(frozen=True)
 class Overlap:
-    """The pixels that sites reach.
+    """The pixels that sites reach, and the splines there.
 
     Attributes
     ----------
-    site, pixel : (P,) int arrays, of every pair of a site and a pixel near it; the pixel in the flattened image
+    site, pixel : (P,) int arrays, of every pair of a site and a pixel near it, by sites; the pixel in the flattened image
     distance : (P,) float array, of the two [px]
+    numbers, values : (P, 4) arrays, see `splines`
+    count : int, splines of a profile
     shape : (H, W) of the image
-    reach : float, largest distance [px]
+    n_sites : int
     """
 
     site: np.ndarray
     pixel: np.ndarray
     distance: np.ndarray
+    numbers: np.ndarray
+    values: np.ndarray
+    count: int
     shape: tuple
-    reach: float
+    n_sites: int
 
     @property
     def size(self):
         """Number of pixels in the image."""
         return int(np.prod(self.shape))
 
+    def sum(self, values):
+        """Values (P,) added up in every pixel: (H, W) array."""
+        return np.bincount(self.pixel, values, self.size).reshape(self.shape)
 
-def overlap(shape, sites, reach, upright=None):
-    """Which pixels of an image of ``shape`` lie within ``reach`` [px] of sites (N, 2), in the crystal without shear.
+    def pairs(self):
+        """The pairs of each site, as slices: list."""
+        ends = np.searchsorted(self.site, np.arange(self.n_sites + 1)).tolist()
+        return [slice(*both) for both in pairwise(ends)]
+
+
+def overlap(shape, sites, spacing, upright=None):
+    """Which pixels of an image of ``shape`` profiles of sites (N, 2) reach, in the crystal without shear.
 
     Parameters
     ----------
+    spacing : float, distance of neighbouring columns [px]
     upright : (2, 2) float array, map of steps in the image to those in that crystal, from the right; no shear if None
     """
     upright = np.eye(2) if upright is None else upright
+    reach, knot = REACH * spacing, KNOT * spacing
     far = int(np.ceil(reach * np.linalg.norm(np.linalg.inv(upright), 2))) + 1
     square = np.stack(np.meshgrid(*2 * [np.arange(-far, far + 1)], indexing="ij"), -1).reshape(-1, 2)
     square = square[np.hypot(*(square @ upright).T) <= reach + 1.5 * np.linalg.norm(upright, 2)]
@@ -55,8 +73,9 @@ def overlap(shape, sites, reach, upright=None):
     distance = np.sqrt((steps**2).sum(-1))
     inside = ((pixels >= 0) & (pixels < shape)).all(-1) & (distance < reach)
     site, which = np.nonzero(inside)
-    flat = pixels[..., 0] * shape[1] + pixels[..., 1]
-    return Overlap(site, flat[site, which], distance[site, which], tuple(shape), reach)
+    flat = (pixels[..., 0] * shape[1] + pixels[..., 1])[site, which]
+    distance, count = distance[site, which], int(reach / knot) - 1
+    return Overlap(site, flat, distance, *splines(distance, knot, count), count, tuple(shape), len(sites))
 
 
 def splines(distance, knot, count):
@@ -81,27 +100,23 @@ class Profiles:
     ----------
     coefficients : (K, M) float array, of every kind's splines [arb.]
     background : float [arb.]
-    knot : float [px]
     """
 
     coefficients: np.ndarray
     background: float
-    knot: float
 
-    def of(self, kind, distance):
-        """Profile of kinds (P,) at distances (P,) [arb.]: (P,) array."""
-        numbers, values = splines(distance, self.knot, self.coefficients.shape[1])
-        return (self.coefficients[np.asarray(kind)[..., None], numbers] * values).sum(1)
+    def of(self, near, kinds, which=slice(None)):
+        """The profiles of sites of ``kinds`` (N,), or of all sites of one kind, at pairs ``which`` [arb.]: (P,) array."""
+        kind = kinds if np.ndim(kinds) == 0 else kinds[near.site[which]][:, None]
+        return (self.coefficients[kind, near.numbers[which]] * near.values[which]).sum(1)
 
     def model(self, near, kinds, occupancy=None):
         """The image (H, W) that sites of ``kinds`` (N,) and of ``occupancy`` (N,), 1 if None, make together."""
-        values = self.of(kinds[near.site], near.distance)
-        if occupancy is not None:
-            values = values * np.asarray(occupancy)[near.site]
-        return self.background + np.bincount(near.pixel, values, near.size).reshape(near.shape)
+        values = self.of(near, kinds)
+        return self.background + near.sum(values if occupancy is None else values * occupancy[near.site])
 
 
-def fit(image, near, kinds, *, count, spacing, occupancy=None, weight=None):
+def fit(image, near, kinds, *, count, occupancy=None, weight=None):
     """The profiles that explain an image best.
 
     Parameters
@@ -110,7 +125,6 @@ def fit(image, near, kinds, *, count, spacing, occupancy=None, weight=None):
     near : Overlap, of the sites
     kinds : (N,) int array, 0 … ``count`` - 1, the kind of every site
     count : int, kinds
-    spacing : float, distance of neighbouring columns [px]
     occupancy : (N,) float array, how much of its profile a site has; 1 if None
     weight : (H, W) float array, of the pixels; 1 if None
 
@@ -118,20 +132,16 @@ def fit(image, near, kinds, *, count, spacing, occupancy=None, weight=None):
     -------
     Profiles
     """
-    knot = KNOT * spacing
-    per_kind = max(int(near.reach / knot) - 1, 2)
-    numbers, values = splines(near.distance, knot, per_kind)
-    if occupancy is not None:
-        values = values * np.asarray(occupancy)[near.site, None]
-    rows = (kinds[near.site] * per_kind)[:, None] + numbers
+    values = near.values if occupancy is None else near.values * occupancy[near.site, None]
+    rows = (kinds[near.site] * near.count)[:, None] + near.numbers
     flat = (rows * near.size + near.pixel[:, None]).ravel()
-    design = np.bincount(flat, values.ravel(), count * per_kind * near.size).reshape(-1, near.size)
+    design = np.bincount(flat, values.ravel(), count * near.count * near.size).reshape(-1, near.size)
     design = np.concatenate([design, np.ones((1, near.size))])
     weighted = design if weight is None else design * weight.ravel()
     normal = weighted @ design.T
     normal[np.diag_indices(len(normal) - 1)] += RIDGE * normal.diagonal()[:-1].mean()
     solution = np.linalg.solve(normal, weighted @ image.ravel())
-    return Profiles(solution[:-1].reshape(count, per_kind), float(solution[-1]), knot)
+    return Profiles(solution[:-1].reshape(count, near.count), float(solution[-1]))
 
 
 def strengths(residual, near, values, free):

@@ -15,7 +15,7 @@ def sites(rng):
     places = steps @ np.array([[13.5, 0.0], [6.75, 11.7]])
     places = places[((places > -14) & (places < np.array(SHAPE) + 14)).all(1)]
     places, kinds = np.concatenate([places, places + [6.75, 3.9]]), np.repeat([0, 1], len(places))
-    return places, kinds, radial.overlap(SHAPE, places, 1.65 * SPACING)
+    return places, kinds, radial.overlap(SHAPE, places, SPACING)
 
 
 def image_of(places, kinds, heights, gone=()):
@@ -33,7 +33,7 @@ def test_pairs_are_those_within_reach(sites):
     assert near.distance == pytest.approx(np.hypot(y - places[near.site, 0], x - places[near.site, 1]))
     y, x = np.indices(SHAPE).reshape(2, -1)
     for k in (0, len(places) // 2):
-        expected = (np.hypot(y - places[k, 0], x - places[k, 1]) < near.reach).sum()
+        expected = (np.hypot(y - places[k, 0], x - places[k, 1]) < radial.REACH * SPACING).sum()
         assert (near.site == k).sum() == expected
 
 
@@ -47,7 +47,7 @@ def test_splines_add_up_to_one():
 def test_an_image_of_profiles_is_explained(heights, sites):
     places, kinds, near = sites
     image = image_of(places, kinds, heights)
-    profiles = radial.fit(image, near, kinds, count=2, spacing=SPACING)
+    profiles = radial.fit(image, near, kinds, count=2)
     assert np.abs(profiles.model(near, kinds) - image).max() < 0.01 * np.ptp(image)
 
 
@@ -60,10 +60,10 @@ def test_a_missing_column_is_minus_its_own_profile(sites, rng):
     image = image_of(places, kinds, (30, 12), gone) + rng.normal(0, noise, SHAPE)
     occupancy = np.ones(len(places))
     occupancy[gone] = 0
-    profiles = radial.fit(image, near, kinds, count=2, spacing=SPACING, occupancy=occupancy)
+    profiles = radial.fit(image, near, kinds, count=2, occupancy=occupancy)
     left = image - profiles.model(near, kinds)
     free = np.isin(np.arange(len(places)), inner)
-    found, std = radial.strengths(left, near, profiles.of(kinds[near.site], near.distance), free)
+    found, std = radial.strengths(left, near, profiles.of(near, kinds), free)
     assert found[gone] == pytest.approx([-1, -1], abs=0.1)
     others = np.setdiff1d(inner, gone)
     assert np.abs(found[others]).max() < 0.3
