@@ -1,5 +1,7 @@
 """AtomGAN: images drawn as those of another domain without a single pair, such as micrographs as drawings of their defects."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,14 +14,26 @@ from atomwork.models.networks.translation import SIZES, Discriminator, Encoder, 
 DOMAINS = ("image", "drawing")
 PUBLISHED = {"size": "paper", "adversarial": "logistic", "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0}
 PUBLISHED |= {"hiding": 0.0, "recorded": (), "odd_weight": 0.0}
-
-
 ODD = 2.0  # how strongly the networks see what the lattice does not repeat [-]
 
 
-def flat(batch):
-    """Images (KB, 1, H, W) and lattices (KB, 2, 2) of all domains, one after the other."""
-    return batch.image.flatten(0, 1), batch.vectors.flatten(0, 1)
+class Made(NamedTuple):
+    """What was drawn of a batch, K domains of B images one after the other.
+
+    Attributes
+    ----------
+    own, wanted : (KB,) int tensors, the domain that an image is of, and the one that it is drawn into
+    source, drawn : (KB, 1 or 2, H, W) float tensors, what the networks see of the image and of what was drawn
+    vectors : (KB, 2, 2) float tensor, the lattice of both
+    code : (KB, N) float tensor, the code of the domain that it was drawn into
+    """
+
+    own: torch.Tensor
+    wanted: torch.Tensor
+    source: torch.Tensor
+    drawn: torch.Tensor
+    vectors: torch.Tensor
+    code: torch.Tensor
 
 
 class AtomGAN(Adversarial):
@@ -101,51 +115,55 @@ class AtomGAN(Adversarial):
         return names.index(name)
 
     def draw(self, batch, chance):
-        """Every image as one of another domain: own and wanted domains (KB,), the wanted domain's codes, drawn images."""
+        """Every image as one of another domain: `Made`."""
         count, each = batch.image.shape[:2]
         turn = int(torch.randint(1, count, (), generator=chance, device=chance.device))
         own = torch.arange(count, device=self.device).repeat_interleave(each)
         wanted = (own + turn) % count
-        reference, vectors = (part.roll(-turn, 0).flatten(0, 1) for part in batch)
-        code = self.drawing["encoder"](self.seen(reference, vectors), wanted)
-        drawn = self.drawing["generator"](self.seen(*flat(batch)), code)
+        image, vectors = batch.image.flatten(0, 1), batch.vectors.flatten(0, 1)
+        source = self.seen(image, vectors)
+        reference = source.roll(-turn * each, 0)
+        code = self.drawing["encoder"](reference, wanted)
+        drawn = self.drawing["generator"](source, code)
         if self.hparams.recorded:
-            drawn = drawn + self.are_recorded(wanted) * noise_like(reference, vectors, chance)
-        return own, wanted, code, drawn
+            noise = noise_like(reference[:, :1], vectors.roll(-turn * each, 0), chance)
+            drawn = drawn + self.are_recorded(wanted) * noise
+        return Made(own, wanted, source, self.seen(drawn, vectors), vectors, code)
 
     def are_recorded(self, domains):
         """1 for domains (B,) whose images carry noise, else 0: (B, 1, 1, 1) float tensor."""
         carrying = torch.tensor([name in self.hparams.recorded for name in self.hparams.domains], device=domains.device)
         return carrying[domains].float()[:, None, None, None]
 
+    def judgement(self, logits, real):
+        """How far the judges' logits are from calling images real, or drawn: scalar tensor."""
+        return sum(judged(of_one, real, self.hparams.adversarial) for of_one in logits)
+
     def judges_losses(self, batch, made):
         """Real images called real, and drawn ones drawn."""
-        own, wanted, _, drawn = made
-        source, vectors = flat(batch)
-        real = self.seen(source, vectors).detach().requires_grad_(self.hparams.r1 > 0)
-        logits = self.judging(real, own)
-        losses = {"real": judged(logits, True, self.hparams.adversarial)}
-        losses["drawn"] = judged(self.judging(self.seen(drawn.detach(), vectors), wanted), False, self.hparams.adversarial)
+        source = made.source.detach().requires_grad_(self.hparams.r1 > 0)
+        logits = self.judging(source, made.own)
+        losses = {"real": self.judgement(logits, True)}
+        losses["drawn"] = self.judgement(self.judging(made.drawn.detach(), made.wanted), False)
         if self.hparams.r1:
-            losses["steepness"] = self.hparams.r1 * steepness(logits, real)
+            losses["steepness"] = self.hparams.r1 * steepness(torch.cat(logits, 1), source)
         return losses
 
     def drawers_losses(self, batch, made, chance):
         """The discriminator deceived, the first image again on the way back, and the code again in what was drawn."""
-        own, wanted, code, drawn = made
-        source, vectors = flat(batch)
-        seen = self.seen(source, vectors)
-        noise = self.hparams.hiding * torch.randn(drawn.shape, generator=chance, device=drawn.device, dtype=drawn.dtype)
-        hiding = drawn + (1 - self.are_recorded(wanted)) * noise
-        again = self.drawing["generator"](self.seen(hiding, vectors), self.drawing["encoder"](seen, own))
-        drawn = self.seen(drawn, vectors)
+        hiding = made.drawn
+        if self.hparams.hiding:
+            shape = made.drawn[:, :1].shape
+            noise = self.hparams.hiding * torch.randn(shape, generator=chance, device=self.device, dtype=hiding.dtype)
+            hiding = self.seen(hiding[:, :1] + (1 - self.are_recorded(made.wanted)) * noise, made.vectors)
+        again = self.drawing["generator"](hiding, self.drawing["encoder"](made.source, made.own))
         losses = {
-            "deceiving": judged(self.judging(drawn, wanted), True, self.hparams.adversarial),
-            "cycle": self.hparams.cycle_weight * F.l1_loss(again, source),
-            "code": self.hparams.code_weight * F.l1_loss(self.drawing["encoder"](drawn, wanted), code),
+            "deceiving": self.judgement(self.judging(made.drawn, made.wanted), True),
+            "cycle": self.hparams.cycle_weight * F.l1_loss(again, made.source[:, :1]),
+            "code": self.hparams.code_weight * F.l1_loss(self.drawing["encoder"](made.drawn, made.wanted), made.code),
         }
         if self.hparams.odd_weight:
-            odd = F.l1_loss(unrepeated(again, vectors), unrepeated(source, vectors))
+            odd = F.l1_loss(unrepeated(again, made.vectors), made.source[:, 1:] / ODD)
             losses["odd"] = self.hparams.cycle_weight * self.hparams.odd_weight * odd
         return losses
 

@@ -9,13 +9,20 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from atomwork.columns import bragg
+from atomwork.columns.polarity import polarity
 from atomwork.models.adversarial import Unpaired
+from atomwork.models.networks.lattice import unrepeated
+from atomwork.models.networks.translation import BRIGHTEST
+from atomwork.simulation.drawing import DEFECT_LEVEL, LEVELS, LINE_LEVEL
 
 SPACING = 10.5  # px, the mean length of a lattice's shortest vectors that all images are brought to
 ZOOM = 0.05  # by how much crops are larger or smaller than that, at most [-]
+DRAWN = 1.2  # grey level of −1…1 that a drawing's brightest is, well below what a network can draw
 SPREAD = 3.0  # standard deviations of an image that are one grey level of −1…1
-BRIGHTEST = 1.5  # grey level beyond which images are clipped
-ATOMS = 175  # grey level up to which a drawing shows atoms: what is brighter is not of its lattice
+TRIES = 6  # crops at most until one has something that its lattice doesn't repeat
+STRIKING = 8.0  # medians of what a lattice doesn't repeat from which it strikes [-]
+FAINTEST = 0.02  # grey level of −1…1 below which nothing strikes
+ATOMS = (LEVELS[1] + LINE_LEVEL) / 2  # grey level up to which a drawing shows atoms: what is brighter is not of its lattice
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Domain:
 
     Attributes
     ----------
-    image : (N, H, W) float16 tensor, grey levels of −1…1
+    image : (N, H, W) float16 tensor, grey levels of −`BRIGHTEST`…`BRIGHTEST`, columns bright and what lies between about 0
     vectors : (N, 2, 2) float tensor, the shortest vectors of their lattices as rows, (y, x) [px]
     """
 
@@ -42,12 +49,12 @@ def drawings(levels, progress=iter):
     """The domain of drawings (N, H, W), grey levels 0…255; see `simulation.drawing` and `images`."""
     levels = np.asarray(levels)
     atoms = np.where(levels > ATOMS, np.median(levels, (1, 2), keepdims=True), levels)
-    return Domain(torch.from_numpy(levels / 127.5 - 1).half(), lattices(atoms, progress))
+    return Domain(torch.from_numpy(DRAWN / DEFECT_LEVEL * levels).half(), lattices(atoms, progress))
 
 
 def normalised(image):
-    """An image (H, W) at the grey levels that the networks take: (H, W) float tensor."""
-    image = torch.from_numpy(np.asarray(image, np.float32))
+    """An image (H, W) at the grey levels that the networks take, columns bright: (H, W) float tensor."""
+    image = torch.from_numpy(polarity(image) * np.asarray(image, np.float32))
     return ((image - image.median()) / (SPREAD * image.std())).clamp(-BRIGHTEST, BRIGHTEST)
 
 
@@ -64,6 +71,8 @@ def vectors_of(image):
 
 class UnpairedCrops(Dataset):
     """Batch after batch of crops, each made when it is asked for; those of different domains are of different images.
+
+    Most have a defect or a front in them: were these rare, networks that never draw any would not be found out.
 
     Parameters
     ----------
@@ -84,9 +93,18 @@ class UnpairedCrops(Dataset):
 
     def __getitem__(self, index):
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.batches[index],)))
-        crops = [[self.crop(domain, rng) for _ in range(self.batch_size)] for domain in self.domains]
+        crops = [[self.striking_crop(domain, rng) for _ in range(self.batch_size)] for domain in self.domains]
         image, vectors = (torch.stack([torch.stack([crop[part] for crop in of_one]) for of_one in crops]) for part in (0, 1))
         return Unpaired(image.to(self.device), vectors.to(self.device))
+
+    def striking_crop(self, domain, rng):
+        """The first of several crops with something that its lattice does not repeat, or the last; see `crop`."""
+        for _ in range(TRIES):
+            image, vectors = self.crop(domain, rng)
+            left = F.avg_pool2d(unrepeated(image[None], vectors[None]), 3, 1).abs()
+            if left.max() > STRIKING * left.median() + FAINTEST:
+                break
+        return image, vectors
 
     def crop(self, domain, rng):
         """A crop (1, side, side) of a random image, turned, mirrored and brought to scale, and its lattice (2, 2)."""

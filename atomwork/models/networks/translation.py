@@ -14,6 +14,7 @@ from torch import nn
 SLOPE = 0.2  # of the leaky ReLU below zero
 BRIGHTEST = 1.5  # grey level that no drawn image exceeds
 SMALLEST = 4  # px, side of the features that an image becomes one vector from
+ODD_FIELD = 32  # px, side of what is judged by what the lattice does not repeat alone
 EVEN = 2**-0.5  # keeps the variance of the sum of two branches
 
 
@@ -27,7 +28,7 @@ class Size:
     field : int, side of the images that encoder and discriminator take as a whole, a power of two [px]
     code : int, numbers that say how an image of a domain looks
     bridged : bool, the generator's ways down and up are connected at every level
-    unrepeated : bool, all networks also see what of an image its lattice does not repeat
+    unrepeated : bool, all networks also see what of an image its lattice does not repeat, and a second judge that alone
     """
 
     widths: tuple
@@ -199,13 +200,20 @@ class Generator(nn.Module):
 
 
 class Trunk(nn.Sequential):
-    """What encoder and discriminator begin with: an image becomes one vector, a larger one several."""
+    """What encoder and discriminator begin with: an image becomes one vector, a larger one several.
 
-    def __init__(self, size):
-        blocks = (size.field // SMALLEST).bit_length() - 1
+    Parameters
+    ----------
+    size : Size
+    channels : int, of the image
+    field : int, side of the image that becomes one vector, a power of two [px]
+    """
+
+    def __init__(self, size, channels, field):
+        blocks = (field // SMALLEST).bit_length() - 1
         widths = [*size.widths[:blocks], *size.widths[-1:] * (blocks + 1)][: blocks + 1]
         super().__init__(
-            conv(size.seen, widths[0], 1),
+            conv(channels, widths[0], 1),
             *(Residual(*step, lambda _: Unchanged(), after=halved) for step in pairwise(widths)),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(widths[-1], widths[-1], SMALLEST),
@@ -214,7 +222,7 @@ class Trunk(nn.Sequential):
         self.width = widths[-1]
 
     def forward(self, image):
-        """Vectors (B, P, width) of images (B, 1 or 2, H, W), one for each of P places that the field fits at."""
+        """Vectors (B, P, width) of images (B, channels, H, W), one for each of P places that the field fits at."""
         return super().forward(image).flatten(2).mT
 
 
@@ -229,7 +237,7 @@ class Encoder(nn.Module):
 
     def __init__(self, size, domains):
         super().__init__()
-        self.trunk = Trunk(size)
+        self.trunk = Trunk(size, size.seen, size.field)
         self.heads = nn.ModuleList(nn.Linear(self.trunk.width, size.code) for _ in range(domains))
         first_weights(self)
 
@@ -239,8 +247,21 @@ class Encoder(nn.Module):
         return torch.stack([head(features) for head in self.heads], 1)[torch.arange(len(image)), domain]
 
 
+class Judge(nn.Module):
+    """Whether an image is a real one of a domain, see `Discriminator`."""
+
+    def __init__(self, size, domains, channels, field):
+        super().__init__()
+        self.trunk = Trunk(size, channels, field)
+        self.head = nn.Linear(self.trunk.width, domains)
+
+    def forward(self, image, domain):
+        """Logits (B, P), one for each place that the field fits at, of images (B, channels, H, W) of domains (B,) int."""
+        return self.head(self.trunk(image))[torch.arange(len(image)), :, domain]
+
+
 class Discriminator(nn.Module):
-    """Whether an image is a real one of a domain.
+    """Whether images are real ones of a domain, by all that is seen and by what the lattice does not repeat alone.
 
     Parameters
     ----------
@@ -250,10 +271,10 @@ class Discriminator(nn.Module):
 
     def __init__(self, size, domains):
         super().__init__()
-        self.trunk = Trunk(size)
-        self.head = nn.Linear(self.trunk.width, domains)
+        self.whole = Judge(size, domains, size.seen, size.field)
+        self.odd = Judge(size, domains, 1, min(ODD_FIELD, size.field)) if size.unrepeated else None
         first_weights(self)
 
     def forward(self, image, domain):
-        """Logits (B, P), one for each place that the field fits at, of images (B, 1 or 2, H, W) of domains (B,) int."""
-        return self.head(self.trunk(image))[torch.arange(len(image)), :, domain]
+        """Logits (B, P) of either judge, or of the one there is, of images (B, 1 or 2, H, W) of domains (B,) int: list."""
+        return [self.whole(image, domain)] + ([self.odd(image[:, 1:], domain)] if self.odd is not None else [])
