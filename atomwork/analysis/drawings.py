@@ -1,0 +1,68 @@
+"""What a drawing of a specimen says: columns, point defects and lines, by thresholds and by the forms of what is bright."""
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter
+from skimage.feature import peak_local_max
+from skimage.measure import label, regionprops
+from skimage.morphology import opening
+from skimage.transform import rescale
+
+from atomwork.analysis.clusters import extent, middle_line
+from atomwork.analysis.defects import DefectMap
+from atomwork.simulation.drawing import DEFECT_LEVEL, DEFECT_RADIUS, LEVELS, LINE_LEVEL, LINE_WIDTH
+
+SPACING = 1.82  # Å, of the columns of the dichalcogenides that drawings show
+FINE = 16.0  # px, the spacing that a drawing is magnified to before its forms are told apart
+BRIGHT = (LEVELS[1] + LINE_LEVEL) / 2  # grey level above which there are lines and defects, and no atoms
+FAINT = LEVELS[0] / 2  # grey level below which there is nothing
+ROUND = (0.5 * LINE_WIDTH + DEFECT_RADIUS) / 2 / SPACING  # spacings, radius of a disc that fits in a defect but in no line
+SIZES = (0.25, 2.5)  # least and largest area of a point defect over that of its disc [-]
+LONG = 4.0  # spacings that a line is long at least
+
+
+def read(levels, spacing, *, source="drawing", pixel_size=None):
+    """Point defects, lines and columns of a drawing.
+
+    Parameters
+    ----------
+    levels : (H, W) float array, grey levels 0…255 as `simulation.drawing` has them
+    spacing : float, distance of neighbouring columns [px]
+    source : str, where the drawing is from
+    pixel_size : float [Å], or None
+
+    Returns
+    -------
+    DefectMap : points are of kind ``vacancy``, as drawings don't say of what; their confidence is how far they outshine atoms
+    """
+    zoom = FINE / spacing
+    fine = rescale(np.asarray(levels, float), zoom, order=1, anti_aliasing=False, mode="edge")
+    bright = fine > BRIGHT
+    y, x = np.ogrid[-FINE:FINE, -FINE:FINE]
+    discs = regionprops(label(opening(bright, np.hypot(y, x) < ROUND * FINE)), fine)
+    area = np.pi * (DEFECT_RADIUS / SPACING * FINE) ** 2
+    discs = [disc for disc in discs if SIZES[0] < disc.area / area < SIZES[1]]
+    lines = [line for line in regionprops(label(bright)) if extent(line) >= LONG * FINE]
+    points = pd.DataFrame([back(disc.centroid_weighted, zoom) for disc in discs], columns=["y", "x"], dtype=float)
+    sure = [(disc.intensity_mean - BRIGHT) / (DEFECT_LEVEL - BRIGHT) for disc in discs]
+    return DefectMap(
+        shape=np.shape(levels),
+        points=points.assign(kind="vacancy", confidence=np.clip(sure, 0, 1)),
+        fronts=[back(middle_line(line), zoom) for line in lines],
+        columns=pd.DataFrame(columns_of(fine, zoom), columns=["y", "x"], dtype=float),
+        spacing=spacing,
+        source=source,
+        pixel_size=pixel_size,
+    )
+
+
+def back(places, zoom):
+    """Places (..., 2) in a magnified image as places in the image itself, (y, x) [px]."""
+    return (np.asarray(places, float) + 0.5) / zoom - 0.5
+
+
+def columns_of(fine, zoom):
+    """The columns (N, 2) of a magnified drawing, (y, x) [px]: atoms and point defects, whatever is local and no line."""
+    smooth = gaussian_filter(fine, 0.15 * FINE)
+    places = peak_local_max(smooth, min_distance=round(0.3 * FINE), threshold_abs=FAINT, exclude_border=False)
+    return back(places, zoom)
