@@ -100,6 +100,12 @@ class Adversarial(pl.LightningModule):
         self.judging.requires_grad_(True)
         self.log_dict({f"train_{name}": loss.detach() for name, loss in losses.items()}, batch_size=batch.image.shape[1])
 
+    def validation_step(self, batch, index):
+        """The drawing networks' losses on images that they don't learn from, the same drawn into the same each time."""
+        chance = torch.Generator(self.device).manual_seed(index)
+        losses = self.drawers_losses(batch, self.draw(batch, chance), chance)
+        self.log_dict({f"val_{name}": loss for name, loss in losses.items()}, batch_size=batch.image.shape[1])
+
     def descend(self, optimizer, losses):
         """One step down the sum of losses; what is no number stops the training before it is taken."""
         for name, loss in losses.items():

@@ -63,7 +63,9 @@ class CycleGAN(Adversarial):
         return drawn, [self.recalled(k, drawn[k].detach(), chance) for k in range(2)]
 
     def recalled(self, domain, drawn, chance):
-        """Drawn images (B, 1, H, W), half of them replaced by earlier ones once enough are remembered."""
+        """Drawn images (B, 1, H, W), half replaced by earlier ones once enough are remembered, but not in validation."""
+        if not self.training:
+            return drawn
         memory, shown = self.remembered[domain], []
         for image in drawn:
             if len(memory) < REMEMBERED:

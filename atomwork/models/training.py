@@ -122,24 +122,8 @@ def train(
     FileNotFoundError : the checkpoint to resume from does not exist
     ValueError : the run to resume was to end before ``max_steps``; a batch that can't be shared
     """
-    out_dir = Path(out_dir)
     if batch_size % devices:
         raise ValueError(f"a batch of {batch_size} images can't be shared by {devices} devices; give a multiple of {devices}.")
-    if resume_from is not None:
-        check_resumable(resume_from, max_steps)
-    version = len(list((out_dir / "metrics").glob("version_*")))
-    trainer = pl.Trainer(
-        **hardware(devices),
-        max_steps=max_steps,
-        gradient_clip_val=1.0,
-        reload_dataloaders_every_n_epochs=1,
-        logger=CSVLogger(out_dir, name="metrics", version=version),
-        log_every_n_steps=min(50, steps_per_epoch),
-        callbacks=[*checkpoints(out_dir), *([TQDMProgressBar(refresh_rate=10)] if progress else [])],
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
     stream = ImageStream(
         recipe or datasets.RECIPES["simulated"],
         images=images,
@@ -151,10 +135,47 @@ def train(
         validation_batches=validation_batches,
     )
     model.network.to(memory_format=torch.channels_last)
+    best = ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", enable_version_counter=False)
+    settings = {"gradient_clip_val": 1.0, "callbacks": [best], "devices": devices}
     with cores_left_by(workers):
-        if resume_from is None:
-            trainer.validate(model, stream, verbose=False)  # the curves start at what the untrained model scores
-        trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
+        return fit(model, stream, out_dir, resume_from=resume_from, progress=progress, **settings)
+
+
+def fit(model, stream, out_dir, *, resume_from=None, progress=True, devices=1, callbacks=(), **settings):
+    """Train a model on a stream of batches, from the start or from where a run was killed.
+
+    Parameters
+    ----------
+    model : LightningModule
+    stream : LightningDataModule with the attributes ``max_steps`` and ``steps_per_epoch``
+    out_dir : path for checkpoints and metrics
+    resume_from, progress, devices : see `train`
+    callbacks : sequence of pytorch_lightning.Callback, beside the checkpoint ``last.ckpt`` after every epoch
+    settings : further ones of pytorch_lightning.Trainer
+
+    Returns
+    -------
+    pandas.DataFrame : see `train`
+    """
+    out_dir = Path(out_dir)
+    if resume_from is not None:
+        check_resumable(resume_from, stream.max_steps)
+    latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
+    trainer = pl.Trainer(
+        **hardware(devices),
+        max_steps=stream.max_steps,
+        reload_dataloaders_every_n_epochs=1,
+        logger=CSVLogger(out_dir, name="metrics", version=len(list((out_dir / "metrics").glob("version_*")))),
+        log_every_n_steps=min(50, stream.steps_per_epoch),
+        callbacks=[*callbacks, latest, *([TQDMProgressBar(refresh_rate=10)] if progress else [])],
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **settings,
+    )
+    if resume_from is None:
+        trainer.validate(model, stream, verbose=False)  # the curves start at what the untrained model scores
+    trainer.fit(model, stream, ckpt_path=resume_from, weights_only=True)
     return read_metrics(out_dir)
 
 
@@ -168,13 +189,6 @@ def hardware(devices):
         "use_distributed_sampler": False,  # the images' seeds share them out
         "precision": precision(accelerator),
     }
-
-
-def checkpoints(out_dir):
-    """What keeps the state with the best F1 and the last one."""
-    # the best one alone would write nothing for as long as the score does not rise
-    latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
-    return [ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", enable_version_counter=False), latest]
 
 
 def check_resumable(checkpoint, max_steps):

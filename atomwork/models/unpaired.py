@@ -4,9 +4,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from atomwork.columns import bragg
 from atomwork.columns.polarity import polarity
@@ -19,6 +20,7 @@ SPACING = 10.5  # px, the mean length of a lattice's shortest vectors that all i
 ZOOM = 0.05  # by how much crops are larger or smaller than that, at most [-]
 DRAWN = 1.2  # grey level of −1…1 that a drawing's brightest is, well below what a network can draw
 SPREAD = 3.0  # standard deviations of an image that are one grey level of −1…1
+VALIDATION_SEED = 41  # of the crops that validation looks at
 TRIES = 6  # crops at most until one has something that its lattice doesn't repeat
 STRIKING = 8.0  # medians of what a lattice doesn't repeat from which it strikes [-]
 FAINTEST = 0.02  # grey level of −1…1 below which nothing strikes
@@ -50,6 +52,36 @@ def drawings(levels, progress=iter):
     levels = np.asarray(levels)
     atoms = np.where(levels > ATOMS, np.median(levels, (1, 2), keepdims=True), levels)
     return Domain(torch.from_numpy(DRAWN / DEFECT_LEVEL * levels).half(), lattices(atoms, progress))
+
+
+def split(arrays, n_images, held_back, progress=iter):
+    """Domains to learn from and domains to validate on, both without test images.
+
+    Parameters
+    ----------
+    arrays : mapping of ``image`` and ``drawing`` (N, H, W) and ``is_test`` (N,) bool, such as a store of `recipes.atomgan`
+    n_images : int, of either domain, to learn from
+    held_back : int, further ones, to validate on
+    progress : see `images`
+
+    Returns
+    -------
+    two lists of two Domain
+
+    Raises
+    ------
+    ValueError : there are fewer images
+    """
+    free = np.flatnonzero(~np.asarray(arrays["is_test"][:], bool))
+    if n_images + held_back > len(free):
+        raise ValueError(
+            f"{n_images} images to learn from and {held_back} to validate on are more than the {len(free)} that aren't for the "
+            f"test; lower n_images to {len(free) - held_back} or draw a larger data set."
+        )
+    rows = free[: n_images + held_back]
+    levels = {name: np.asarray(arrays[name][: rows[-1] + 1])[rows] for name in ("image", "drawing")}
+    parts = (slice(n_images), slice(n_images, None))
+    return [[images(levels["image"][part], progress), drawings(levels["drawing"][part], progress)] for part in parts]
 
 
 def normalised(image):
@@ -126,3 +158,38 @@ def turned(image, vectors, quarters, mirrored):
     if mirrored:
         image, vectors = image.flip(2), vectors * torch.tensor([1.0, -1.0])
     return image, vectors
+
+
+class UnpairedStream(pl.LightningDataModule):
+    """Training crops of unpaired images, one epoch after the other, and fixed validation crops of other images.
+
+    Parameters
+    ----------
+    domains, validation : sequences of Domain, as many in either
+    batch_size : int, crops of each domain
+    seed : int
+    max_steps, steps_per_epoch : int
+    validation_batches : int
+    side : int, of the crops [px]
+    """
+
+    def __init__(
+        self, domains, validation, *, batch_size=6, seed=0, max_steps=10_000, steps_per_epoch=250, validation_batches=4, side=64
+    ):
+        super().__init__()
+        self.domains, self.validation, self.batch_size, self.seed, self.side = domains, validation, batch_size, seed, side
+        self.max_steps, self.steps_per_epoch, self.validation_batches = max_steps, steps_per_epoch, validation_batches
+
+    def train_dataloader(self):
+        """The batches of the current epoch."""
+        first = self.trainer.current_epoch * self.steps_per_epoch
+        return self.loader(self.domains, self.seed, range(first, min(first + self.steps_per_epoch, self.max_steps)))
+
+    def val_dataloader(self):
+        """The fixed validation crops, the same for every seed."""
+        return self.loader(self.validation, VALIDATION_SEED, range(self.validation_batches))
+
+    def loader(self, domains, seed, batches):
+        """The batches of those numbers, where the model is."""
+        device = self.trainer.strategy.root_device
+        return DataLoader(UnpairedCrops(domains, self.batch_size, seed, batches, device, self.side), batch_size=None)

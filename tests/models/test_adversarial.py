@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from atomwork import weights
-from atomwork.models import cyclegan
+from atomwork.models import cyclegan, training
 from atomwork.models.adversarial import Unpaired, judged, steepness
 from atomwork.models.atomgan import PUBLISHED, AtomGAN
 from atomwork.models.cyclegan import CycleGAN
@@ -230,6 +230,26 @@ def test_a_killed_run_resumes_to_the_same_losses(make, tmp_path, monkeypatch):
     for expected, losses in zip(whole[4:], rest, strict=True):
         assert losses == pytest.approx(expected, rel=1e-5)
     assert whole[4] != pytest.approx(whole[5], rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [gan, rival])
+def test_training_writes_curves_and_goes_on_after_a_kill(make, tmp_path):
+    """As users train: one call, validation on other images, and the same curves if the run was killed on the way."""
+
+    def stream(steps):
+        module = Stream()
+        module.max_steps, module.steps_per_epoch = steps, 2
+        module.val_dataloader = lambda: DataLoader(Dots([10**6, 10**6 + 1]), batch_size=None)
+        return module
+
+    whole = training.fit(make(), stream(4), tmp_path / "whole", progress=False)
+    training.fit(make(), stream(2), tmp_path / "killed", progress=False)
+    last = tmp_path / "killed" / "last.ckpt"
+    resumed = training.fit(make(), stream(4), tmp_path / "killed", resume_from=last, progress=False)
+    losses = [name for name in whole.columns if name.startswith("val_")]
+    assert len(losses) >= 3
+    assert resumed[losses].iloc[-1].to_numpy() == pytest.approx(whole[losses].iloc[-1].to_numpy(), rel=1e-5)
+    assert whole[losses].iloc[-1].to_numpy() != pytest.approx(whole[losses].iloc[0].to_numpy(), rel=1e-5)
 
 
 @pytest.mark.parametrize("make", [gan, rival])

@@ -56,3 +56,45 @@ def test_a_turned_crop_keeps_its_lattice(quarters, mirrored):
     crystal, vectors = waves(96, HEXAGONAL)[None], torch.tensor(HEXAGONAL).float()
     image, turned = unpaired.turned(crystal, vectors, quarters, mirrored)
     assert unrepeated(image[None], turned[None]).std() < 0.02 * crystal.std()
+
+
+def test_no_test_image_is_learned_from_and_no_image_is_in_both_parts(monkeypatch):
+    monkeypatch.setattr(unpaired, "lattices", lambda levels, _: torch.zeros(len(levels), 2, 2))
+    numbers = np.arange(10)
+    levels = np.tile(numbers[:, None, None], (1, 4, 4)).astype(np.uint8)
+    levels[:, 0, 0] += 1
+    arrays = {"image": levels, "drawing": levels, "is_test": np.isin(numbers, [2, 8, 9])}
+    learned, held_back = unpaired.split(arrays, 4, 3)
+    seen = [(part[1].image[:, 1, 1] * 255 / unpaired.DRAWN).round().int().tolist() for part in (learned, held_back)]
+    assert seen == [[0, 1, 3, 4], [5, 6, 7]]
+    with pytest.raises(
+        ValueError, match=r"5 images to learn from and 3 to validate on are more than the 7 .*lower n_images to 4"
+    ):
+        unpaired.split(arrays, 5, 3)
+
+
+def test_crops_have_defects_more_often_than_chance():
+    """One image in eight has a dark spot; of crops that strike, most do."""
+    crystals = np.stack([100 + 9 * waves(128, 0.7 * HEXAGONAL).numpy() for _ in range(8)])
+    crystals += np.random.default_rng(3).normal(0, 0.5, crystals.shape)
+    y, x = np.indices((128, 128))
+    crystals[5] -= 40 * np.exp(-((y - 60) ** 2 + (x - 66) ** 2) / 20)
+    domain = unpaired.images(crystals)
+    batches = unpaired.UnpairedCrops([domain, domain], 8, 1, range(3), side=96)
+    spots = [abs(unrepeated(batches[k].image[0], batches[k].vectors[0])).amax((1, 2, 3)) > 1 for k in range(3)]
+    assert torch.cat(spots).float().mean() > 0.3
+
+
+def test_every_epoch_goes_on_where_the_last_one_ended(domains):
+    stream = unpaired.UnpairedStream(domains, domains, batch_size=2, max_steps=5, steps_per_epoch=2)
+
+    class Trainer:
+        current_epoch, strategy = 0, type("S", (), {"root_device": "cpu"})
+
+    stream.trainer, batches = Trainer(), []
+    for Trainer.current_epoch in range(3):
+        batches += list(stream.train_dataloader())
+    whole = unpaired.UnpairedCrops(domains, 2, 0, range(5), side=64)
+    assert len(batches) == 5
+    assert all(torch.equal(batch.image, whole[k].image) for k, batch in enumerate(batches))
+    assert not any(torch.equal(batch.image, batches[0].image) for batch in stream.val_dataloader())
