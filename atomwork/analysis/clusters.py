@@ -12,7 +12,7 @@ from skimage.util import view_as_windows
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from atomwork.analysis.defects import DefectMap
+from atomwork.analysis.defect_map import DefectMap
 from atomwork.columns import bragg
 from atomwork.columns.unit_cells import honeycomb_spacing
 

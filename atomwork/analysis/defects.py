@@ -8,34 +8,9 @@ import shapely
 from scipy.spatial import cKDTree
 
 from atomwork.analysis import phases
+from atomwork.analysis.defect_map import DefectMap as DefectMap
 
 SAME_SITE = 0.5  # of the spacing, within which a column is what a point defect says of its site [-]
-
-
-@dataclass(frozen=True)
-class DefectMap:
-    """What does not belong to the perfect crystal of an image, by whichever method.
-
-    Attributes
-    ----------
-    shape : (2,) int, H and W of the image [px]
-    points : DataFrame, y, x [px], kind, confidence [0-1] of point defects
-    fronts : list of (N, 2) float arrays, vertices of the lines between phases, (y, x) [px]
-    columns : DataFrame, y, x [px] of all columns seen, odd ones included or not
-    labels : (H, W) int array of phases 1, 2, … and 0 where there is no crystal, or None
-    spacing : float, nearest-neighbour distance of columns [px]
-    pixel_size : float [Å], or None
-    source : str, which method
-    """
-
-    shape: tuple
-    points: pd.DataFrame
-    fronts: list
-    columns: pd.DataFrame
-    spacing: float
-    source: str
-    labels: np.ndarray | None = None
-    pixel_size: float | None = None
 
 
 @dataclass(frozen=True)

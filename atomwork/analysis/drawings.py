@@ -9,7 +9,7 @@ from skimage.morphology import opening
 from skimage.transform import rescale
 
 from atomwork.analysis.clusters import extent, middle_line
-from atomwork.analysis.defects import DefectMap
+from atomwork.analysis.defect_map import DefectMap, on
 from atomwork.simulation.drawing import DEFECT_LEVEL, DEFECT_RADIUS, LEVELS, LINE_LEVEL, LINE_WIDTH
 
 SPACING = 1.82  # Å, of the columns of the dichalcogenides that drawings show
@@ -43,12 +43,12 @@ def read(levels, spacing, *, source="drawing", pixel_size=None):
     area = np.pi * (DEFECT_RADIUS / SPACING * FINE) ** 2
     discs = [disc for disc in discs if SIZES[0] < disc.area / area < SIZES[1]]
     lines = [line for line in regionprops(label(bright)) if extent(line) >= LONG * FINE]
-    points = pd.DataFrame([back(disc.centroid_weighted, zoom) for disc in discs], columns=["y", "x"], dtype=float)
+    points = pd.DataFrame([on(disc.centroid_weighted, 1 / zoom) for disc in discs], columns=["y", "x"], dtype=float)
     sure = [(disc.intensity_mean - BRIGHT) / (DEFECT_LEVEL - BRIGHT) for disc in discs]
     return DefectMap(
         shape=np.shape(levels),
         points=points.assign(kind="vacancy", confidence=np.clip(sure, 0, 1)),
-        fronts=[back(middle_line(line), zoom) for line in lines],
+        fronts=[on(middle_line(line), 1 / zoom) for line in lines],
         columns=pd.DataFrame(columns_of(fine, zoom), columns=["y", "x"], dtype=float),
         spacing=spacing,
         source=source,
@@ -56,13 +56,8 @@ def read(levels, spacing, *, source="drawing", pixel_size=None):
     )
 
 
-def back(places, zoom):
-    """Places (..., 2) in a magnified image as places in the image itself, (y, x) [px]."""
-    return (np.asarray(places, float) + 0.5) / zoom - 0.5
-
-
 def columns_of(fine, zoom):
     """The columns (N, 2) of a magnified drawing, (y, x) [px]: atoms and point defects, whatever is local and no line."""
     smooth = gaussian_filter(fine, 0.15 * FINE)
     places = peak_local_max(smooth, min_distance=round(0.3 * FINE), threshold_abs=FAINT, exclude_border=False)
-    return back(places, zoom)
+    return on(places, 1 / zoom)

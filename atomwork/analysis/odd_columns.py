@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from atomwork.analysis.defects import DefectMap
+from atomwork.analysis.defect_map import DefectMap
 from atomwork.columns import bragg, fronts, junction, occupancies, sites, unit_cells
 from atomwork.columns.displacement import displacement
 from atomwork.columns.polarity import polarity

@@ -93,6 +93,7 @@ class AtomGAN(Adversarial):
         self.judging = Discriminator(made, len(domains))
         self.average = AveragedModel(self.drawing, multi_avg_fn=get_ema_multi_avg_fn(averaging))
         self.average.requires_grad_(False)
+        self.register_buffer("codes", torch.zeros(len(domains), made.code))
 
     def seen(self, image, vectors):
         """What the networks see of images: the grey levels, and what the lattices don't repeat if the size has it."""
@@ -106,6 +107,17 @@ class AtomGAN(Adversarial):
         """How references (B, 1, H, W) of a domain look, (B, N)."""
         wanted = torch.full((len(reference),), self.domain(domain), device=reference.device)
         return self.average.module["encoder"](self.seen(reference, vectors), wanted)
+
+    @torch.inference_mode()
+    def learn_codes(self, batches):
+        """Keep the mean code of each domain's images in batches (`adversarial.Unpaired`), for images that have no reference."""
+        seen = [
+            torch.stack(
+                [self.code(*part, name) for part, name in zip(zip(*batch, strict=True), self.hparams.domains, strict=True)]
+            )
+            for batch in batches
+        ]
+        self.codes.copy_(torch.cat(seen, 1).mean(1))
 
     def domain(self, name):
         """The number of a domain."""
@@ -174,11 +186,13 @@ class AtomGAN(Adversarial):
     @classmethod
     def from_weights(cls, tensors, settings):
         """The model of a weight file, see `weights.load`."""
-        model = cls(size=settings["size"], domains=tuple(settings["domains"]))
+        tensors, model = dict(tensors), cls(size=settings["size"], domains=tuple(settings["domains"]))
+        model.codes.copy_(tensors.pop("codes"))
         model.drawing.load_state_dict(tensors)
         model.average.module.load_state_dict(tensors)
         return model
 
     def to_weights(self):
-        """Tensors and settings of the averaged drawing networks, for `weights.save`."""
-        return self.average.module.state_dict(), {"size": self.hparams.size, "domains": list(self.hparams.domains)}
+        """Tensors and settings of the averaged drawing networks and their domains' codes, for `weights.save`."""
+        tensors = {**self.average.module.state_dict(), "codes": self.codes}
+        return tensors, {"size": self.hparams.size, "domains": list(self.hparams.domains)}

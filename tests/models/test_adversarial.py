@@ -283,6 +283,19 @@ def test_weights_survive_the_file(tmp_path, torch_rng):
             assert torch.equal(model.eval()(*asked), again(*asked))
 
 
+def test_codes_are_the_means_of_their_domains_and_survive_the_file(tmp_path, torch_rng):
+    model = gan()
+    batches = [with_lattices(torch.randn(2, 3, 1, 16, 16, generator=torch_rng)) for _ in range(2)]
+    model.learn_codes(batches)
+    images = torch.cat([batch.image[1] for batch in batches])
+    with torch.inference_mode():
+        expected = model.code(images, SQUARE.expand(6, 2, 2), "drawing").mean(0)
+    assert torch.allclose(model.codes[1], expected, atol=1e-5)
+    weights.save(tmp_path / "w.safetensors", *model.to_weights())
+    again = AtomGAN.from_weights(*weights.read(tmp_path / "w.safetensors"))
+    assert torch.equal(again.codes, model.codes)
+
+
 def test_unknown_domains_are_refused():
     with pytest.raises(ValueError, match=r"domain='strain' is none of this model's; choose from image, drawing\."):
         gan().domain("strain")

@@ -1,0 +1,83 @@
+"""An image drawn as its columns, point defects and fronts by AtomGAN, at the magnification that the network knows."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from atomwork import weights
+from atomwork.analysis import drawings
+from atomwork.columns import bragg
+from atomwork.columns.unit_cells import honeycomb_spacing
+from atomwork.models import unpaired
+from atomwork.models.atomgan import AtomGAN
+from atomwork.models.networks.translation import SIZES
+from atomwork.simulation.drawing import DEFECT_LEVEL
+
+TILE, OVERLAP = 512, 64  # larger images pass in tiles of this side [px], each trusted up to half the overlap
+
+
+def network(model):
+    """The network of a weight, see `weights.load`; read again when the file changes."""
+    return loaded(str(model), weights.stamp(model))
+
+
+@lru_cache(maxsize=2)
+def loaded(model, _stamp):
+    """See `network`."""
+    return AtomGAN.from_weights(*weights.load(model)).eval()
+
+
+def drawn(image, model="atomgan"):
+    """The drawing that AtomGAN makes of an image.
+
+    Parameters
+    ----------
+    image : (H, W) float array, intensity [arb.], columns bright or dark
+    model : str, see `weights.load`
+
+    Returns
+    -------
+    (h, w) float array, grey levels 0…255 as `simulation.drawing` has them, and the spacing of columns in it [px]
+
+    Raises
+    ------
+    ValueError : the image has no lattice, whose spacing sets the magnification
+    """
+    net, image = network(model), np.asarray(image, float)
+    vectors = torch.from_numpy(bragg.find(image).vectors).float()
+    zoom = unpaired.SPACING / float(vectors.norm(dim=1).mean())
+    size = [round(length * zoom) for length in image.shape]
+    scaled = F.interpolate(unpaired.normalised(image)[None, None], size, mode="bilinear", antialias=True, align_corners=False)
+    vectors = vectors * torch.tensor([new / old for new, old in zip(size, image.shape, strict=True)])
+    levels = by_tiles(net, scaled, vectors[None]).numpy()[0, 0] * (DEFECT_LEVEL / unpaired.DRAWN)
+    return levels, honeycomb_spacing(vectors.numpy())
+
+
+@torch.inference_mode()
+def by_tiles(net, image, vectors):
+    """An image (1, 1, H, W) with its lattice (1, 2, 2) drawn in overlapping tiles: (1, 1, H, W) tensor."""
+    code = net.codes[net.domain("drawing")][None]
+    stride, made = SIZES[net.hparams.size].stride, torch.empty_like(image)
+    for top in starts(image.shape[2]):
+        for left in starts(image.shape[3]):
+            tile = image[..., top : top + TILE, left : left + TILE]
+            height, width = tile.shape[2:]
+            padded = F.pad(tile, (0, -width % stride, 0, -height % stride), mode="reflect")
+            y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
+            kept = net(padded, vectors, code)[..., y0:height, x0:width]
+            made[..., top + y0 : top + height, left + x0 : left + width] = kept
+    return made
+
+
+def starts(length):
+    """Where tiles of `TILE` px begin along a side."""
+    return range(0, max(length - OVERLAP, 1), TILE - OVERLAP)
+
+
+def segment(image, model="atomgan", pixel_size=None):
+    """What AtomGAN draws of an image, read; see `drawings.read` for what it returns and `drawn` for the rest."""
+    levels, spacing = drawn(image, model)
+    found = drawings.read(levels, spacing, source=str(model), pixel_size=pixel_size)
+    return found.magnified(np.divide(np.shape(image), levels.shape), np.shape(image))

@@ -1,0 +1,52 @@
+"""Segmentation: whatever the image's size and magnification, what the network draws is read back on the image's own pixels."""
+
+import numpy as np
+import pytest
+import torch
+
+from atomwork.analysis import defect_scores, drawings, segmentation
+from atomwork.models import unpaired
+from atomwork.models.atomgan import AtomGAN
+from atomwork.simulation.drawing import DEFECT_LEVEL
+from tests.analysis.test_drawings import drawn
+
+
+class Copy:
+    """A network that undoes what was done to grey levels, and else draws what it sees."""
+
+    def __init__(self, levels):
+        self.hparams, self.codes = AtomGAN(size="compact").hparams, torch.zeros(2, 16)
+        self.offset, self.spread = np.median(levels), unpaired.SPREAD * levels.std()
+
+    def domain(self, _):
+        return 1
+
+    def __call__(self, image, vectors, code):
+        assert image.shape[2] % 8 == image.shape[3] % 8 == 0
+        assert len(vectors) == len(code) == len(image)
+        return (image * self.spread + self.offset) * (unpaired.DRAWN / DEFECT_LEVEL)
+
+
+@pytest.mark.parametrize("tile", [512, 96])
+def test_what_is_drawn_is_read_on_the_images_pixels(tile, monkeypatch):
+    levels, view, truth = drawn(4, 5)
+    # without its front and defects, which are no part of a lattice, a drawing is the image of a crystal
+    monkeypatch.setattr(segmentation, "TILE", tile)
+    monkeypatch.setattr(segmentation, "network", lambda _: Copy(levels))
+    monkeypatch.setattr(unpaired, "BRIGHTEST", 100.0)
+    found = segmentation.segment(levels[:, :230], pixel_size=view.pixel_size)
+    kept = truth.points[truth.points[:, 1] < 225]
+    scores = defect_scores.scored(found, defect_scores.Truth(truth.columns, kept, truth.front))
+    assert found.shape == (256, 230)
+    assert found.spacing == pytest.approx(drawings.SPACING / view.pixel_size, rel=0.02)
+    assert scores.hits == len(kept)
+    assert scores.false <= 1  # one that is cut by the edge
+    assert scores.front_rms < 0.3
+
+
+def test_tiles_cover_an_image_once(monkeypatch):
+    monkeypatch.setattr(segmentation, "TILE", 128)
+    image = torch.rand(1, 1, 300, 217)
+    net = Copy(np.zeros(4))
+    net.spread, net.offset = DEFECT_LEVEL / unpaired.DRAWN, 0.0
+    assert torch.allclose(segmentation.by_tiles(net, image, torch.zeros(1, 2, 2)), image, atol=1e-6)
