@@ -11,6 +11,7 @@ from atomwork.columns import matching
 
 SHOWN = (0.5, 99.7)  # percentiles of the grey range
 DOT, MAP_DOT = 0.35, 0.8  # diameter of a column's dot over the spacing, in overlays and in maps
+RINGS = ("#ff3b30", "#0a84ff", "#30d158", "#ff9f0a", "#bf5af2")  # of kinds of defects
 
 
 def draw_scale_bar(ax, pixel_size):
@@ -100,6 +101,40 @@ def draw_scores(ax, table, by="group", value="f1"):
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.grid(axis="y", color="0.9")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return ax
+
+
+def draw_defects(ax, micrograph, found):
+    """An image with its point defects ringed in a colour for each kind, its fronts drawn, and no-crystal hatched.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+    found : DefectMap
+    """
+    draw_image(ax, micrograph)
+    width = ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim())) * 72 / ax.figure.dpi  # points per px
+    for number, (kind, points) in enumerate(found.points.groupby("kind")):
+        style = {"facecolors": "none", "edgecolors": RINGS[number % len(RINGS)], "linewidths": 1.2}
+        ax.scatter(points["x"], points["y"], s=np.clip(1.1 * found.spacing * width, 5, 20) ** 2, label=kind, **style)
+    for front in found.fronts:
+        ax.plot(front[:, 1], front[:, 0], color="#ffd60a", linewidth=1.5)
+    if found.labels is not None and (found.labels == 0).any():
+        ax.contourf(found.labels == 0, [0.5, 1.5], colors="none", hatches=["////"])
+    if len(found.points):
+        ax.legend(loc="upper right", fontsize=8, framealpha=0.8)
+    ax.set_title(f"{micrograph.name}: {len(found.points)} point defects, {len(found.fronts)} fronts", fontsize=10)
+    return ax
+
+
+def draw_phases(ax, micrograph, found, table):
+    """An image tinted by phase, with each one's share of the area; see `phases.areas` for the table."""
+    draw_image(ax, micrograph)
+    if found.labels is not None:
+        tint = np.ma.masked_equal(found.labels, 0)
+        ax.imshow(tint, cmap="Set1", vmin=1, vmax=9, alpha=0.35, interpolation="nearest")
+    shares = ", ".join(f"phase {int(phase)}: {share:.1%}" for phase, share in zip(table["phase"], table["share"], strict=True))
+    ax.set_title(shares, fontsize=10)
     return ax
 
 

@@ -1,15 +1,17 @@
-"""Point defects and fronts between phases, in numbers: counts, densities, lengths and areas."""
+"""Point defects and fronts of an image by whichever method, and in numbers: counts, densities, lengths and areas."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from atomwork.analysis import phases
+from atomwork.analysis import clusters, odd_columns, phases, segmentation
 from atomwork.analysis.defect_map import DefectMap as DefectMap
 
+METHODS = {"columns": odd_columns.find, "kmeans": clusters.kmeans, "pca": clusters.pca}
 SAME_SITE = 0.5  # of the spacing, within which a column is what a point defect says of its site [-]
 
 
@@ -37,6 +39,31 @@ class DefectReport:
     density: float
     fronts: pd.DataFrame
     phases: pd.DataFrame
+
+
+def segment(image, *, model="columns", pixel_size=None):
+    """Find the point defects, the fronts and the phases of an image.
+
+    Parameters
+    ----------
+    image : (H, W) float array, intensity [arb.], columns bright or dark
+    model : str, ``"columns"`` by the profiles of its columns, ``"kmeans"`` or ``"pca"``, or a weight of AtomGAN's, see
+        `weights.load`
+    pixel_size : float [Å], or None
+
+    Returns
+    -------
+    DefectMap
+
+    Raises
+    ------
+    ValueError : the image isn't one (H, W) frame, or has no lattice
+    """
+    image = np.asarray(image)
+    if image.ndim != 2:
+        raise ValueError(f"image has shape {image.shape}; segment takes one (H, W) image, so pick a frame of a stack.")
+    found = METHODS.get(model, partial(segmentation.segment, model=model))(image)
+    return replace(found, pixel_size=pixel_size)
 
 
 def quantify(defect_map):

@@ -21,7 +21,7 @@ SIZES = (0.25, 2.5)  # least and largest area of a point defect over that of its
 LONG = 4.0  # spacings that a line is long at least
 
 
-def read(levels, spacing, *, source="drawing", pixel_size=None):
+def read(levels, spacing, *, source="drawing"):
     """Point defects, lines and columns of a drawing.
 
     Parameters
@@ -29,7 +29,6 @@ def read(levels, spacing, *, source="drawing", pixel_size=None):
     levels : (H, W) float array, grey levels 0…255 as `simulation.drawing` has them
     spacing : float, distance of neighbouring columns [px]
     source : str, where the drawing is from
-    pixel_size : float [Å], or None
 
     Returns
     -------
@@ -52,7 +51,6 @@ def read(levels, spacing, *, source="drawing", pixel_size=None):
         columns=pd.DataFrame(columns_of(fine, zoom), columns=["y", "x"], dtype=float),
         spacing=spacing,
         source=source,
-        pixel_size=pixel_size,
     )
 
 

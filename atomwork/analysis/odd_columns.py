@@ -13,13 +13,12 @@ SMOOTH = 3.0  # spacings, over which a crystal's displacement is averaged
 DOUBLE = 0.65  # share of a chalcogen column's brightness from which both atoms are missing [-]
 
 
-def find(image, *, pixel_size=None):
+def find(image):
     """Point defects, the front and the phases of an image by its columns' profiles.
 
     Parameters
     ----------
     image : (H, W) float array, intensity [arb.], columns bright or dark
-    pixel_size : float [Å], or None
 
     Returns
     -------
@@ -34,7 +33,7 @@ def find(image, *, pixel_size=None):
     cells = unit_cells.find(image, bragg.find(image))
     halves = junction.find(image, cells)
     ways = fronts.find(image, cells, halves) if halves.is_there else [of_one_crystal(image, cells)]
-    return as_map(image, best(image, ways), pixel_size, halves.is_there)
+    return as_map(image, best(image, ways), halves.is_there)
 
 
 def best(image, ways):
@@ -53,7 +52,7 @@ def of_one_crystal(image, cells):
     return fronts.explained(image, places, np.zeros(len(places.metals), int))
 
 
-def as_map(image, odd, pixel_size, two):
+def as_map(image, odd, two):
     """The `DefectMap` of odd sites, with the front and two phases if there are ``two``."""
     layout, found = odd.found.sites, odd.found
     places = layout.places
@@ -78,7 +77,6 @@ def as_map(image, odd, pixel_size, two):
         spacing=layout.spacing,
         source="columns",
         labels=crystal * (labels if two else 1),
-        pixel_size=pixel_size,
     )
 
 

@@ -76,8 +76,8 @@ def starts(length):
     return range(0, max(length - OVERLAP, 1), TILE - OVERLAP)
 
 
-def segment(image, model="atomgan", pixel_size=None):
+def segment(image, model="atomgan"):
     """What AtomGAN draws of an image, read; see `drawings.read` for what it returns and `drawn` for the rest."""
     levels, spacing = drawn(image, model)
-    found = drawings.read(levels, spacing, source=str(model), pixel_size=pixel_size)
+    found = drawings.read(levels, spacing, source=str(model))
     return found.magnified(np.divide(np.shape(image), levels.shape), np.shape(image))

@@ -8,6 +8,7 @@ import pytest
 
 from atomwork.analysis import defects
 from atomwork.analysis.defects import DefectMap
+from tests.columns.test_junction import seen
 
 
 @pytest.fixture
@@ -59,3 +60,18 @@ def test_a_perfect_crystal_has_no_defects(crystal):
     report = defects.quantify(replace(crystal, points=crystal.points[:0], fronts=[]))
     assert (report.ratio, report.density, len(report.counts), len(report.fronts)) == (0, 0, 0, 0)
     assert report.phases["share"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("model", "source"), [("columns", "columns"), ("pca", "pca"), ("kmeans", "kmeans")])
+def test_every_method_is_called_by_its_name(model, source):
+    found = defects.segment(seen(1)["image"], model=model, pixel_size=0.2)
+    assert found.source == source
+    assert found.pixel_size == 0.2
+    assert defects.quantify(found).n_sites > 100
+
+
+def test_what_is_no_image_or_no_method_is_refused(rng):
+    with pytest.raises(ValueError, match=r"image has shape \(2, 64, 64\); segment takes one \(H, W\) image"):
+        defects.segment(np.zeros((2, 64, 64)))
+    with pytest.raises(KeyError, match="nonesuch"):
+        defects.segment(seen(1)["image"], model="nonesuch")

@@ -21,7 +21,7 @@ def drawn(seed, n_defects):
 @pytest.mark.parametrize("seed", range(6))
 def test_all_that_was_drawn_is_read(seed):
     levels, view, truth = drawn(seed, 4)
-    found = drawings.read(levels, drawings.SPACING / view.pixel_size, pixel_size=view.pixel_size)
+    found = drawings.read(levels, drawings.SPACING / view.pixel_size)
     scores = defect_scores.scored(found, truth)
     assert (scores.hits, scores.false, scores.missed) == (4, 0, 0)
     assert scores.front_rms < 0.1

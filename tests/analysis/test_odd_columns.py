@@ -18,7 +18,7 @@ def truth_of(drawn):
 @pytest.mark.parametrize("index", range(3))
 def test_vacancies_front_and_phases_of_a_junction(index):
     drawn = seen(index)
-    found = odd_columns.find(drawn["image"], pixel_size=float(drawn["settings"][0]))
+    found = odd_columns.find(drawn["image"])
     scores = defect_scores.scored(found, truth_of(drawn))
     assert (scores.false, scores.missed) == (0, 0)
     assert scores.front_rms < 0.5
@@ -54,7 +54,7 @@ def matched(back, found):
 
 def test_a_real_crystal_has_few_vacancies_no_front_and_a_hole():
     micro = micrograph.load("sample:mos2")
-    found = odd_columns.find(micro.image, pixel_size=micro.pixel_size)
+    found = odd_columns.find(micro.image)
     assert not found.fronts
     assert (found.labels[660:700, 520:560] == 0).mean() > 0.9  # the hole
     assert (found.labels == 0).mean() < 0.01

@@ -34,7 +34,7 @@ def test_what_is_drawn_is_read_on_the_images_pixels(tile, monkeypatch):
     monkeypatch.setattr(segmentation, "TILE", tile)
     monkeypatch.setattr(segmentation, "network", lambda _: Copy(levels))
     monkeypatch.setattr(unpaired, "BRIGHTEST", 100.0)
-    found = segmentation.segment(levels[:, :230], pixel_size=view.pixel_size)
+    found = segmentation.segment(levels[:, :230])
     kept = truth.points[truth.points[:, 1] < 225]
     scores = defect_scores.scored(found, defect_scores.Truth(truth.columns, kept, truth.front))
     assert found.shape == (256, 230)
