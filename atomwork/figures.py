@@ -120,7 +120,8 @@ def draw_defects(ax, micrograph, found):
     for front in found.fronts:
         ax.plot(front[:, 1], front[:, 0], color="#ffd60a", linewidth=1.5)
     if found.labels is not None and (found.labels == 0).any():
-        ax.contourf(found.labels == 0, [0.5, 1.5], colors="none", hatches=["////"])
+        hatched = ax.contourf(found.labels == 0, [0.5, 1.5], colors="none", hatches=["////"])
+        hatched.set(edgecolor="#64d2ff", linewidth=0)
     if len(found.points):
         ax.legend(loc="upper right", fontsize=8, framealpha=0.8)
     ax.set_title(f"{micrograph.name}: {len(found.points)} point defects, {len(found.fronts)} fronts", fontsize=10)

@@ -27,6 +27,12 @@ class Truth:
     points: np.ndarray
     front: np.ndarray
 
+    @classmethod
+    def of(cls, arrays):
+        """What an image of the recipe ``atomgan`` shows, of its ``columns``, ``defects`` and ``front``, padded with NaN."""
+        rows = (np.asarray(arrays[name], float) for name in ("columns", "defects", "front"))
+        return cls(*(table[~np.isnan(table[:, 0])][:, :2] for table in rows))
+
 
 @dataclass(frozen=True)
 class Scores:

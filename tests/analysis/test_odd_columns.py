@@ -9,17 +9,11 @@ from atomwork.columns import matching
 from tests.columns.test_junction import seen
 
 
-def truth_of(drawn):
-    """What an image of the recipe shows."""
-    rows = {name: drawn[name][~np.isnan(drawn[name][:, 0])].astype(float) for name in ("columns", "defects", "front")}
-    return defect_scores.Truth(rows["columns"][:, :2], rows["defects"][:, :2], rows["front"])
-
-
 @pytest.mark.parametrize("index", range(3))
 def test_vacancies_front_and_phases_of_a_junction(index):
     drawn = seen(index)
     found = odd_columns.find(drawn["image"])
-    scores = defect_scores.scored(found, truth_of(drawn))
+    scores = defect_scores.scored(found, defect_scores.Truth.of(drawn))
     assert (scores.false, scores.missed) == (0, 0)
     assert scores.front_rms < 0.5
     assert scores.area_error < 0.02

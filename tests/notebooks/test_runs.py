@@ -24,6 +24,7 @@ WRITES = {
         *(f"{name}.png" for name in ("groups", "low_signal", "magnifications", "failures")),
         "summary.json",
     },
+    "08_defects": {"defects.csv", "phases.csv", "fronts.csv", "junction.png", "segmentation.png", "summary.json"},
 }
 
 

@@ -107,6 +107,11 @@ def draw(index, sequence, *, defects, drawn, test):
     }
 
 
+def junction(sequence, n_defects):
+    """One image with ``n_defects`` vacancies and its truth, of a numpy.random.SeedSequence; see `draw`."""
+    return draw(0, sequence, defects=[n_defects], drawn=[0], test=[False])
+
+
 def scene(rng, n_defects):
     """A junction with ``n_defects`` vacancies, all in the view: a Specimen and a `View`."""
     pixel_size = float(np.exp(rng.uniform(*np.log(PIXEL_SIZE))))
