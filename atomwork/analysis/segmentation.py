@@ -46,19 +46,23 @@ def drawn(image, model="atomgan"):
     ValueError : the image has no lattice, whose spacing sets the magnification
     """
     net, image = network(model), np.asarray(image, float)
-    vectors = torch.from_numpy(bragg.find(image).vectors).float()
+    scaled, vectors = at_working_scale(unpaired.normalised(image), bragg.find(image).vectors)
+    levels = by_tiles(net, scaled, vectors, net.codes[net.domain("drawing")][None]).numpy()
+    return levels[0, 0] * (DEFECT_LEVEL / unpaired.DRAWN), honeycomb_spacing(vectors[0].numpy())
+
+
+def at_working_scale(image, vectors):
+    """An image (H, W) tensor and its lattice (2, 2) as the networks take them: (1, 1, h, w) and (1, 2, 2) float tensors."""
+    vectors = torch.from_numpy(np.asarray(vectors, np.float32))
     zoom = unpaired.SPACING / float(vectors.norm(dim=1).mean())
     size = [round(length * zoom) for length in image.shape]
-    scaled = F.interpolate(unpaired.normalised(image)[None, None], size, mode="bilinear", antialias=True, align_corners=False)
-    vectors = vectors * torch.tensor([new / old for new, old in zip(size, image.shape, strict=True)])
-    levels = by_tiles(net, scaled, vectors[None]).numpy()[0, 0] * (DEFECT_LEVEL / unpaired.DRAWN)
-    return levels, honeycomb_spacing(vectors.numpy())
+    scaled = F.interpolate(image[None, None].float(), size, mode="bilinear", antialias=True, align_corners=False)
+    return scaled, (vectors * torch.tensor(size) / torch.tensor(image.shape))[None]
 
 
 @torch.inference_mode()
-def by_tiles(net, image, vectors):
-    """An image (1, 1, H, W) with its lattice (1, 2, 2) drawn in overlapping tiles: (1, 1, H, W) tensor."""
-    code = net.codes[net.domain("drawing")][None]
+def by_tiles(net, image, vectors, code):
+    """An image (1, 1, H, W) with its lattice (1, 2, 2), as a code (1, N) has it, in overlapping tiles: (1, 1, H, W) tensor."""
     stride, made = SIZES[net.hparams.size].stride, torch.empty_like(image)
     for top in starts(image.shape[2]):
         for left in starts(image.shape[3]):

@@ -7,6 +7,7 @@ from torch import nn
 from atomwork.models.adversarial import Adversarial, judged
 from atomwork.models.atomgan import DOMAINS
 from atomwork.models.networks.resnet import BLOCKS, PatchDiscriminator, ResNetGenerator
+from atomwork.models.networks.translation import BRIGHTEST
 
 REMEMBERED = 50  # drawn images of either domain that the discriminators are shown again
 
@@ -27,7 +28,7 @@ class CycleGAN(Adversarial):
 
     Notes
     -----
-    A batch is an `adversarial.Unpaired`, of which the lattices aren't used.
+    A batch is an `adversarial.Unpaired`, of which the lattices aren't used; its grey levels are brought to −1…1.
 
     References
     ----------
@@ -55,11 +56,11 @@ class CycleGAN(Adversarial):
         """Images (B, 1, H, W) as ones of a domain."""
         if domain not in DOMAINS:
             raise ValueError(f"domain={domain!r} is none of this model's; choose from {', '.join(DOMAINS)}.")
-        return self.drawing[DOMAINS.index(domain)](image)
+        return BRIGHTEST * self.drawing[DOMAINS.index(domain)](image / BRIGHTEST)
 
     def draw(self, batch, chance):
         """Images drawn into domain 0 and into domain 1, and what the discriminators are shown of them."""
-        drawn = [self.drawing[k](batch.image[1 - k]) for k in range(2)]
+        drawn = [self.drawing[k](batch.image[1 - k] / BRIGHTEST) for k in range(2)]
         return drawn, [self.recalled(k, drawn[k].detach(), chance) for k in range(2)]
 
     def recalled(self, domain, drawn, chance):
@@ -80,19 +81,19 @@ class CycleGAN(Adversarial):
         """Real images called real, and drawn ones drawn, at half weight as published."""
         losses = {}
         for k, (judge, shown) in enumerate(zip(self.judging, made[1], strict=True)):
-            losses[f"real_{DOMAINS[k]}"] = 0.5 * judged(judge(batch.image[k]), True, "least squares")
+            losses[f"real_{DOMAINS[k]}"] = 0.5 * judged(judge(batch.image[k] / BRIGHTEST), True, "least squares")
             losses[f"drawn_{DOMAINS[k]}"] = 0.5 * judged(judge(shown), False, "least squares")
         return losses
 
     def drawers_losses(self, batch, made, chance):
         """The discriminators deceived, the first image again on the way back, and images of the wanted domain unchanged."""
-        losses = {}
+        losses, image = {}, batch.image / BRIGHTEST
         for k, (generator, drawn) in enumerate(zip(self.drawing, made[0], strict=True)):
             name = DOMAINS[k]
             losses[f"deceiving_{name}"] = judged(self.judging[k](drawn), True, "least squares")
-            losses[f"cycle_{name}"] = self.hparams.cycle_weight * F.l1_loss(self.drawing[1 - k](drawn), batch.image[1 - k])
+            losses[f"cycle_{name}"] = self.hparams.cycle_weight * F.l1_loss(self.drawing[1 - k](drawn), image[1 - k])
             if self.hparams.identity_weight:
-                losses[f"identity_{name}"] = self.hparams.identity_weight * F.l1_loss(generator(batch.image[k]), batch.image[k])
+                losses[f"identity_{name}"] = self.hparams.identity_weight * F.l1_loss(generator(image[k]), image[k])
         return losses
 
     def configure_optimizers(self):

@@ -21,6 +21,7 @@ ZOOM = 0.05  # by how much crops are larger or smaller than that, at most [-]
 DRAWN = 1.2  # grey level of −1…1 that a drawing's brightest is, well below what a network can draw
 SPREAD = 3.0  # standard deviations of an image that are one grey level of −1…1
 VALIDATION_SEED = 41  # of the crops that validation looks at
+MANY = 9  # images from which other processes find lattices
 TRIES = 6  # crops at most until one has something that its lattice doesn't repeat
 STRIKING = 8.0  # medians of what a lattice doesn't repeat from which it strikes [-]
 FAINTEST = 0.02  # grey level of −1…1 below which nothing strikes
@@ -91,7 +92,9 @@ def normalised(image):
 
 
 def lattices(levels, progress):
-    """The lattices' vectors (N, 2, 2) of images (N, H, W), on all cores."""
+    """The lattices' vectors (N, 2, 2) of images (N, H, W), on all cores if there are many."""
+    if len(levels) < MANY:
+        return torch.from_numpy(np.stack([vectors_of(image) for image in levels]))
     with ProcessPoolExecutor() as pool:
         return torch.from_numpy(np.stack(list(progress(pool.map(vectors_of, levels, chunksize=8)))))
 

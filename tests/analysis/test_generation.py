@@ -1,0 +1,55 @@
+"""Generated images: the drawing's places and magnification, the reference's contrast, polarity and noise."""
+
+import numpy as np
+import pytest
+import torch
+
+from atomwork.analysis import generation
+from atomwork.models.atomgan import AtomGAN
+from tests.analysis.test_drawings import drawn
+from tests.models.test_lattice import HEXAGONAL, waves
+
+NOISE = 3.0
+
+
+class Same:
+    """A network that draws what it sees."""
+
+    hparams = AtomGAN(size="compact").hparams
+
+    def code(self, image, vectors, domain):
+        assert domain == "image"
+        return torch.zeros(1, 16)
+
+    def __call__(self, image, vectors, code):
+        return image
+
+
+@pytest.fixture
+def copied(monkeypatch):
+    monkeypatch.setattr(generation, "network", lambda _: Same())
+
+
+def reference(sign, rng, shape=(200, 190)):
+    """A noisy crystal of another scale, columns bright or dark, at intensities of some thousand."""
+    crystal = waves(256, 0.8 * HEXAGONAL).numpy()[: shape[0], : shape[1]]
+    return 4000 + sign * 20 * crystal + rng.normal(0, NOISE, shape)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_places_follow_the_drawing_and_noise_the_reference(sign, copied, rng):
+    levels, _, _ = drawn(2, 3)
+    recorded = reference(sign, rng)
+    made, again = (generation.generate(levels, recorded, seed=seed) for seed in (1, 1))
+    other = generation.generate(levels, recorded, seed=2)
+    assert made.shape == levels.shape
+    assert np.array_equal(made, again)
+    assert (other - made).std() == pytest.approx(np.sqrt(2) * NOISE, rel=0.15)
+    assert np.median(made) == pytest.approx(4000, abs=30)
+    assert np.corrcoef((0.5 * (made + other)).ravel(), levels.ravel())[0, 1] * sign > 0.8
+
+
+def test_a_small_reference_has_noise_for_a_large_drawing(copied, rng):
+    levels, _, _ = drawn(3, 3)
+    first, second = (generation.generate(levels, reference(1, rng, (90, 100)), seed=seed) for seed in (1, 2))
+    assert (second - first).std() == pytest.approx(np.sqrt(2) * NOISE, rel=0.3)
