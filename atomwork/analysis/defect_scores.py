@@ -85,6 +85,34 @@ def scored(found, truth):
     )
 
 
+def pooled(scores, spacing_limit=TOLERANCE):
+    """Scores of many images in one row.
+
+    Parameters
+    ----------
+    scores : sequence of Scores
+
+    Returns
+    -------
+    dict : images, precision, recall, f1 of all point defects together [-]; fronts_found, share of true fronts with an RMS below
+        ``spacing_limit``, front_rms of those [spacings]; area_error, the largest and within_2_percent, share of images [-]
+    """
+    hits, false, missed = (sum(getattr(one, name) for one in scores) for name in ("hits", "false", "missed"))
+    rms = np.array([one.front_rms for one in scores])
+    area = np.array([one.area_error for one in scores])
+    near = rms[rms <= spacing_limit]
+    return {
+        "images": len(scores),
+        "precision": hits / (hits + false) if hits + false else 1.0,
+        "recall": hits / (hits + missed) if hits + missed else 1.0,
+        "f1": 2 * hits / (2 * hits + false + missed) if hits + false + missed else 1.0,
+        "fronts_found": len(near) / max((~np.isnan(rms)).sum(), 1),
+        "front_rms": float(np.sqrt((near**2).mean())) if len(near) else np.nan,
+        "area_error": float(area.max()),
+        "within_2_percent": float((area <= 0.02).mean()),
+    }
+
+
 def without(columns, points, tolerance):
     """The columns (N, 2) that aren't within a tolerance [px] of points (D, 2)."""
     return columns[cKDTree(points).query(columns)[0] > tolerance] if len(points) else columns

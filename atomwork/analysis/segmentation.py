@@ -12,9 +12,9 @@ from atomwork.columns import bragg
 from atomwork.columns.unit_cells import honeycomb_spacing
 from atomwork.models import unpaired
 from atomwork.models.atomgan import AtomGAN
-from atomwork.models.networks.translation import SIZES
 from atomwork.simulation.drawing import DEFECT_LEVEL
 
+STRIDE = 16  # px, of which sides are multiples, and so of the stride of any network
 TILE, OVERLAP = 512, 64  # larger images pass in tiles of this side [px], each trusted up to half the overlap
 
 
@@ -55,7 +55,8 @@ def at_working_scale(image, vectors):
     """An image (H, W) tensor and its lattice (2, 2) as the networks take them: (1, 1, h, w) and (1, 2, 2) float tensors."""
     vectors = torch.from_numpy(np.asarray(vectors, np.float32))
     zoom = unpaired.SPACING / float(vectors.norm(dim=1).mean())
-    size = [round(length * zoom) for length in image.shape]
+    # whole strides of the network: what would be added at the border, mirrored or not, is no crystal
+    size = [STRIDE * max(1, round(length * zoom / STRIDE)) for length in image.shape]
     scaled = F.interpolate(image[None, None].float(), size, mode="bilinear", antialias=True, align_corners=False)
     return scaled, (vectors * torch.tensor(size) / torch.tensor(image.shape))[None]
 
@@ -63,15 +64,12 @@ def at_working_scale(image, vectors):
 @torch.inference_mode()
 def by_tiles(net, image, vectors, code):
     """An image (1, 1, H, W) with its lattice (1, 2, 2), as a code (1, N) has it, in overlapping tiles: (1, 1, H, W) tensor."""
-    stride, made = SIZES[net.hparams.size].stride, torch.empty_like(image)
+    made = torch.empty_like(image)
     for top in starts(image.shape[2]):
         for left in starts(image.shape[3]):
             tile = image[..., top : top + TILE, left : left + TILE]
-            height, width = tile.shape[2:]
-            padded = F.pad(tile, (0, -width % stride, 0, -height % stride), mode="reflect")
             y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
-            kept = net(padded, vectors, code)[..., y0:height, x0:width]
-            made[..., top + y0 : top + height, left + x0 : left + width] = kept
+            made[..., top + y0 : top + TILE, left + x0 : left + TILE] = net(tile, vectors, code)[..., y0:, x0:]
     return made
 
 

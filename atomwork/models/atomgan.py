@@ -12,8 +12,8 @@ from atomwork.models.networks.lattice import noise_like, unrepeated
 from atomwork.models.networks.translation import SIZES, Discriminator, Encoder, Generator
 
 DOMAINS = ("image", "drawing")
-PUBLISHED = {"size": "paper", "adversarial": "logistic", "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0}
-PUBLISHED |= {"hiding": 0.0, "recorded": (), "odd_weight": 0.0}
+PUBLISHED = {"size": "paper", "learning_rate": 1e-4, "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0}
+PUBLISHED |= {"adversarial": "logistic", "hiding": 0.0, "recorded": (), "odd_weight": 0.0}
 ODD = 2.0  # how strongly the networks see what the lattice does not repeat [-]
 
 
@@ -72,14 +72,14 @@ class AtomGAN(Adversarial):
         size="compact",
         domains=DOMAINS,
         max_steps=10_000,
-        learning_rate=1e-4,
+        learning_rate=2e-4,
         betas=(0.0, 0.99),
-        adversarial="least squares",
+        adversarial="logistic",
         recorded=("image",),
         cycle_weight=10.0,
         odd_weight=2.0,
         code_weight=1.0,
-        r1=0.0,
+        r1=0.5,
         hiding=0.2,
         averaging=0.998,
         seed=0,
@@ -109,15 +109,19 @@ class AtomGAN(Adversarial):
         return self.average.module["encoder"](self.seen(reference, vectors), wanted)
 
     @torch.inference_mode()
+    def across(self, batch):
+        """A batch's images (K, B, 1, H, W) as ones of the next domain, looking as one of its images, without noise."""
+        codes = self.codes_of(batch).roll(-1, 0)
+        return torch.stack([self(*part) for part in zip(*batch, codes, strict=True)])
+
+    @torch.inference_mode()
     def learn_codes(self, batches):
         """Keep the mean code of each domain's images in batches (`adversarial.Unpaired`), for images that have no reference."""
-        seen = [
-            torch.stack(
-                [self.code(*part, name) for part, name in zip(zip(*batch, strict=True), self.hparams.domains, strict=True)]
-            )
-            for batch in batches
-        ]
-        self.codes.copy_(torch.cat(seen, 1).mean(1))
+        self.codes.copy_(torch.cat([self.codes_of(batch) for batch in batches], 1).mean(1))
+
+    def codes_of(self, batch):
+        """The codes (K, B, N) of a batch's images."""
+        return torch.stack([self.code(*part) for part in zip(*batch, self.hparams.domains, strict=True)])
 
     def domain(self, name):
         """The number of a domain."""

@@ -58,6 +58,11 @@ class CycleGAN(Adversarial):
             raise ValueError(f"domain={domain!r} is none of this model's; choose from {', '.join(DOMAINS)}.")
         return BRIGHTEST * self.drawing[DOMAINS.index(domain)](image / BRIGHTEST)
 
+    @torch.inference_mode()
+    def across(self, batch):
+        """Images (2, B, 1, H, W) of a batch as ones of the other domain."""
+        return torch.stack([self(batch.image[k], DOMAINS[1 - k]) for k in range(2)])
+
     def draw(self, batch, chance):
         """Images drawn into domain 0 and into domain 1, and what the discriminators are shown of them."""
         drawn = [self.drawing[k](batch.image[1 - k] / BRIGHTEST) for k in range(2)]

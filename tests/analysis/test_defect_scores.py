@@ -59,3 +59,14 @@ def test_phases_may_be_named_either_way_round():
     mirrored = defect_scores.scored(found([], [FRONT * [1, -1] + [0, 99]]), truth([]))
     assert mirrored.area_error == pytest.approx(0)
     assert replace(mirrored, front_rms=0.0).area_error == mirrored.area_error
+
+
+def test_many_images_are_pooled_point_by_point():
+    right = defect_scores.scored(found(GRID[[5, 40]], [FRONT + [0, 1]]), truth(GRID[[5, 40]]))
+    wrong = defect_scores.scored(found([GRID[7]], []), truth(GRID[[9]]))
+    row = defect_scores.pooled([right, wrong])
+    assert (row["precision"], row["recall"], row["f1"]) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+    assert row["fronts_found"] == 0.5
+    assert row["front_rms"] == pytest.approx(1 / SPACING, abs=1e-3)
+    assert row["area_error"] > 0.3
+    assert row["within_2_percent"] == 0.5

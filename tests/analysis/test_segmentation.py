@@ -46,7 +46,7 @@ def test_what_is_drawn_is_read_on_the_images_pixels(tile, monkeypatch):
 
 def test_tiles_cover_an_image_once(monkeypatch):
     monkeypatch.setattr(segmentation, "TILE", 128)
-    image = torch.rand(1, 1, 300, 217)
+    image = torch.rand(1, 1, 304, 224)
     net = Copy(np.zeros(4))
     net.spread, net.offset = DEFECT_LEVEL / unpaired.DRAWN, 0.0
     assert torch.allclose(segmentation.by_tiles(net, image, torch.zeros(1, 2, 2), net.codes[:1]), image, atol=1e-6)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -15,6 +16,7 @@ from atomwork.models.atomgan import PUBLISHED, AtomGAN
 from atomwork.models.cyclegan import CycleGAN
 from atomwork.models.networks import translation
 from atomwork.models.networks.resnet import PatchDiscriminator, ResNetGenerator
+from atomwork.models.stages import Stages
 
 TINY = translation.Size((8, 12, 16), field=16, code=4, bridged=True, unrepeated=True)
 SQUARE = torch.tensor([[6.0, 0.0], [0.0, 6.0]])  # px, a lattice
@@ -242,7 +244,10 @@ def test_training_writes_curves_and_goes_on_after_a_kill(make, tmp_path):
         module.val_dataloader = lambda: DataLoader(Dots([10**6, 10**6 + 1]), batch_size=None)
         return module
 
-    whole = training.fit(make(), stream(4), tmp_path / "whole", progress=False)
+    pictures = Stages(tmp_path / "whole", Dots([7])[0], 4, count=2)
+    whole = training.fit(make(), stream(4), tmp_path / "whole", callbacks=[pictures], progress=False)
+    assert [drawn.shape for drawn in pictures.read().values()] == [(2, 2, 1, 32, 32)] * 2
+    assert not np.array_equal(*pictures.read().values())
     training.fit(make(), stream(2), tmp_path / "killed", progress=False)
     last = tmp_path / "killed" / "last.ckpt"
     resumed = training.fit(make(), stream(4), tmp_path / "killed", resume_from=last, progress=False)
