@@ -216,6 +216,41 @@ def draw_curves(axes, metrics, pairs):
     return axes
 
 
+def draw_crops(axes, crops):
+    """Crops of each of K domains (K, B, 1, H, W) in a row, on (K, ≥ B) Axes, all at the grey levels −1…1."""
+    for row, of_one in zip(axes, crops, strict=True):
+        for ax, crop in zip(row, of_one, strict=False):
+            ax.imshow(np.asarray(crop)[0], cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+        for ax in row:
+            ax.set_axis_off()
+    return axes
+
+
+def draw_stages(axes, stages, source):
+    """What a model drew of crops at several stages, and its grey levels beside those of the domain that it should be of.
+
+    Parameters
+    ----------
+    axes : (2 + 2S, B + 1) array of Axes, two rows for the crops themselves and for each stage
+    stages : dict of (2, B, 1, H, W) arrays by stage, domain 0 drawn as domain 1 and the other way round
+    source : (2, B, 1, H, W) array or tensor, the crops
+    """
+    source, levels = np.asarray(source), np.linspace(-1.6, 1.6, 65)
+    for number, (name, crops) in enumerate({"given": source, **{f"stage {k}": drawn for k, drawn in stages.items()}}.items()):
+        rows = axes[2 * number : 2 * number + 2]
+        draw_crops(rows, crops)
+        for k, ax in enumerate(rows[:, -1]):
+            ax.set_axis_on()
+            ax.hist(source[k if name == "given" else 1 - k].ravel(), levels, density=True, color="0.8", label="real")
+            if name != "given":
+                ax.hist(crops[k].ravel(), levels, density=True, histtype="step", color="C3", label="drawn")
+            ax.set(yscale="log", ylim=(1e-3, None), xlabel="grey level [-]")
+            ax.legend(fontsize=7)
+            made = ("images", "drawings") if name == "given" else ("images as drawings", "drawings as images")
+            rows[k, 0].set_title(f"{name}: {made[k]}", fontsize=9, loc="left")
+    return axes
+
+
 def draw_drift(axes, drift, pixel_size=None):
     """Where the rows of every frame (n, H, 2) lie, and how they move within each frame, y solid and x dashed; on two Axes."""
     scale, unit = (pixel_size, "Å") if pixel_size else (1.0, "px")

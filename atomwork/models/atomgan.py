@@ -95,6 +95,11 @@ class AtomGAN(Adversarial):
         self.average.requires_grad_(False)
         self.register_buffer("codes", torch.zeros(len(domains), made.code))
 
+    @property
+    def side(self):
+        """The side of the crops that it learns from [px]."""
+        return SIZES[self.hparams.size].field
+
     def seen(self, image, vectors):
         """What the networks see of images: the grey levels, and what the lattices don't repeat if the size has it."""
         return torch.cat([image, ODD * unrepeated(image, vectors)], 1) if SIZES[self.hparams.size].unrepeated else image

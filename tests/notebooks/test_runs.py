@@ -24,6 +24,11 @@ WRITES = {
         *(f"{name}.png" for name in ("groups", "low_signal", "magnifications", "failures")),
         "summary.json",
     },
+    "07_train_atomgan": {
+        *(f"{name}.safetensors" for name in ("atomgan", "cyclegan")),
+        *(f"{name}.png" for name in ("crops", "curves", "stages", "rival_stages")),
+        *("dataset.zarr", "defects.csv", "last.ckpt", "summary.json"),
+    },
     "08_defects": {"defects.csv", "phases.csv", "fronts.csv", "junction.png", "segmentation.png", "summary.json"},
 }
 
