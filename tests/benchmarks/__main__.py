@@ -1,6 +1,6 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, labelling, large, simulation, speed, sublattices
+from tests.benchmarks import accuracy, defects, labelling, large, simulation, speed, sublattices
 
 if __name__ == "__main__":
     for table in (
@@ -12,6 +12,7 @@ if __name__ == "__main__":
         speed.fit_speed,
         speed.detection_speed,
         large.large_frames,
+        defects.junctions,
         labelling.noisiest_frames,
         labelling.series_speed,
         simulation.hrtem_speed,
