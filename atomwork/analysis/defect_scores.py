@@ -85,7 +85,7 @@ def scored(found, truth):
     )
 
 
-def pooled(scores, spacing_limit=TOLERANCE):
+def pooled(scores):
     """Scores of many images in one row.
 
     Parameters
@@ -94,13 +94,13 @@ def pooled(scores, spacing_limit=TOLERANCE):
 
     Returns
     -------
-    dict : images, precision, recall, f1 of all point defects together [-]; fronts_found, share of true fronts with an RMS below
-        ``spacing_limit``, front_rms of those [spacings]; area_error, the largest and within_2_percent, share of images [-]
+    dict : images, precision, recall, f1 of all point defects together [-]; fronts_found, share of true fronts with an RMS of at most
+        `TOLERANCE`, front_rms of those [spacings]; area_error, the largest and within_2_percent, share of images [-]
     """
     hits, false, missed = (sum(getattr(one, name) for one in scores) for name in ("hits", "false", "missed"))
     rms = np.array([one.front_rms for one in scores])
     area = np.array([one.area_error for one in scores])
-    near = rms[rms <= spacing_limit]
+    near = rms[rms <= TOLERANCE]
     return {
         "images": len(scores),
         "precision": hits / (hits + false) if hits + false else 1.0,

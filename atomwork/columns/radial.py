@@ -105,10 +105,9 @@ class Profiles:
     coefficients: np.ndarray
     background: float
 
-    def of(self, near, kinds, which=slice(None)):
-        """The profiles of sites of ``kinds`` (N,), or of all sites of one kind, at pairs ``which`` [arb.]: (P,) array."""
-        kind = kinds if np.ndim(kinds) == 0 else kinds[near.site[which]][:, None]
-        return (self.coefficients[kind, near.numbers[which]] * near.values[which]).sum(1)
+    def of(self, near, kinds):
+        """The profiles of sites of ``kinds`` (N,) at all pairs [arb.]: (P,) array."""
+        return (self.coefficients[kinds[near.site][:, None], near.numbers] * near.values).sum(1)
 
     def model(self, near, kinds, occupancy=None):
         """The image (H, W) that sites of ``kinds`` (N,) and of ``occupancy`` (N,), 1 if None, make together."""
