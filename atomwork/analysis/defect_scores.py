@@ -94,7 +94,7 @@ def pooled(scores):
 
     Returns
     -------
-    dict : images, precision, recall, f1 of all point defects together [-]; fronts_found, share of true fronts with an RMS of at most
+    dict : images, precision, recall, f1 of all point defects together [-]; fronts_found, share of fronts with an RMS of at most
         `TOLERANCE`, front_rms of those [spacings]; area_error, the largest and within_2_percent, share of images [-]
     """
     hits, false, missed = (sum(getattr(one, name) for one in scores) for name in ("hits", "false", "missed"))
