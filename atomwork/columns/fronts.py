@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 
@@ -17,6 +19,7 @@ from atomwork.columns import radial, sites
 BLURRED = 2.5  # spacings from a straight line within which a front may lie that isn't known yet
 STIFF = 0.03  # cost of two unlike neighbouring metals over what a metal's side changes in an image [-]
 PASSES, ROUNDS = 20, 4  # over the metals between two fits, and of fits
+ISLAND = 6  # metals that a crystal has at least
 SMOOTH = 0.7  # spacings over which the line between the metals is drawn straight
 SHORTEST = 4.0  # spacings that a front has at least
 
@@ -109,7 +112,15 @@ def settled(image, found):
         found = turned(image, explained(image, found.sites, before, found.occupancy))
         if (found.side == before).all():
             break
-    return explained(image, found.sites, found.side, found.occupancy)
+    return explained(image, found.sites, without_islands(found.sites, found.side), found.occupancy)
+
+
+def without_islands(places, side):
+    """Sides (M,) of metals of which groups smaller than `ISLAND` are given to the crystal around them."""
+    metal, which = np.nonzero((places.six >= 0) & (side[places.six] == side[:, None]))
+    alike = coo_array((np.ones(len(metal)), (metal, places.six[metal, which])), shape=2 * (len(side),))
+    _, group = connected_components(alike, directed=False)
+    return np.where(np.bincount(group)[group] < ISLAND, 1 - side, side)
 
 
 def turned(image, found):
@@ -203,7 +214,9 @@ def between(metals, side, shape, spacing):
     """
     pad = int(np.ceil(1.5 * spacing))
     pixels = np.stack(np.indices(np.add(shape, 2 * pad)), -1) - pad
-    nearest = side[cKDTree(metals).query(pixels)[1]]
+    # outside the image nothing tells on which side a metal is
+    inside = ((metals > -0.25 * spacing) & (metals < np.array(shape) - 1 + 0.25 * spacing)).all(1)
+    nearest = side[inside][cKDTree(metals[inside]).query(pixels)[1]]
     smooth = gaussian_filter(nearest.astype(float), SMOOTH * spacing)[pad:-pad, pad:-pad]
     lines = sorted(find_contours(smooth, 0.5), key=lambda line: -length(line))
     return (smooth > 0.5).astype(int) + 1, [line for line in lines if length(line) > SHORTEST * spacing]

@@ -9,13 +9,15 @@ from scipy.stats import median_abs_deviation
 
 from atomwork.columns import fronts, radial, sites
 
-ODD = 6.0  # standard deviations of sites of one kind from which one is odd
-MISSING, EXCESS = 0.15, 0.3  # of its kind's contrast that an odd site lacks at least, or has beyond [-]
+ODD = 5.0  # standard deviations of sites of one kind from which one is odd
+MISSING, EXCESS = 0.15, 0.2  # of its kind's contrast that an odd site lacks at least, or has beyond [-]
 APART = 1.5  # spacings within which one site is the oddest
 ROUNDS = 6  # of adding odd sites, and of telling the crystal from what is none
 EDGE = 1.5  # spacings from the image's edge within which sites aren't judged
 AROUND = 2.1  # spacings around a site within which most sites are bright where there is a crystal
 FULL = 0.5  # of its kind's contrast from which a site is a column [-]
+FAINT = 0.3  # of the strongest kind's contrast that a fainter one's differences are measured by [-]
+UNSEEN = 0.1  # of the strongest kind's profile, below which there is none to be judged [-]
 SEEN = 0.2  # of the strongest kind's contrast from which a kind tells a column from none [-]
 CORE = 0.2  # spacings, standard deviation of the spot whose mean is a site's level
 SLOW = 4.0  # spacings, standard deviation of the Gaussian that makes what is left background
@@ -133,11 +135,15 @@ def weighed(image, found, inside, odd):
     """
     (level, _), (left, _) = levels(image, found.sites), levels(found.left, found.sites)
     usual, contrast = contrasts(image, found, inside & ~odd)
-    excess = np.where(odd, level - usual, left) / contrast
+    # a kind that can't be told from a hollow may still be missed, by what else its absence changes
+    least = FAINT * np.nanmax(np.abs(contrast[inside]), initial=0)
+    excess = np.where(odd, level - usual, left) / np.copysign(np.maximum(np.abs(contrast), least), contrast)
     judged, deviation = np.zeros(len(level), bool), np.zeros(len(level))
     chalcogens = inside & np.isin(found.kinds, sites.CHALCOGENS)
     columns = np.abs(contrast) > FULL * np.abs(np.median(contrast[chalcogens]))
     columns |= found.kinds != sites.BRIDGING  # along a front of hollows, chalcogens are all missing
+    height = np.sqrt((found.profiles.coefficients**2).sum(1))
+    columns &= (height > UNSEEN * height.max())[found.kinds]
     for kind in range(sites.KINDS):
         own = inside & (found.kinds == kind)
         fair = own & ~odd

@@ -61,3 +61,13 @@ def test_the_line_is_half_way_between_the_metals_of_either_side():
     inside = ((places.metals > 3) & (places.metals < np.array(SHAPE) - 4)).all(1)
     assert (labels[tuple(pixels.T)] == side[inside] + 1).all()
     assert fronts.between(places.metals, np.zeros_like(side), SHAPE, places.spacing)[1] == []
+
+
+def test_a_few_metals_are_no_crystal():
+    places = layout()
+    side = stepped(places)
+    few, many = side.copy(), side.copy()
+    beside = np.hypot(*(places.metals - places.metals[side == 0].mean(0)).T).argsort()
+    few[beside[:3]], many[beside[:12]] = 1, 1
+    assert (fronts.without_islands(places, few) == side).all()
+    assert (fronts.without_islands(places, many) == many).all()
