@@ -50,13 +50,17 @@ def draw_columns(ax, columns, color="#ff3b30", values=None, cmap="viridis", limi
 
     The mappable is ``ax.collections[-1]``.
     """
-    width = ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim()))  # display px per image px
-    size = diameter * columns.attrs.get("spacing", 10) * width * 72 / ax.figure.dpi
+    size = diameter * columns.attrs.get("spacing", 10) * points_per_pixel(ax)
     style = {"c": color} if values is None else {"c": values, "cmap": cmap}
     if limits is not None:
         style |= {"vmin": limits[0], "vmax": limits[1]}
     ax.scatter(columns["x"], columns["y"], s=np.clip(size, 1.2, 12) ** 2, linewidths=0, **style)
     return ax
+
+
+def points_per_pixel(ax):
+    """Points on paper for a pixel of the image that Axes show."""
+    return ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim())) * 72 / ax.figure.dpi
 
 
 def draw_overlay(ax, micrograph, columns):
@@ -81,8 +85,7 @@ def draw_agreement(ax, frame, found, name):
     hit[match.pairs[:, 0]], missed[match.pairs[:, 1]] = True, False
     draw_image(ax, frame)
     size = 0.4 * (frame.spacing if np.isfinite(frame.spacing) else 10)
-    width = ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim())) * 72 / ax.figure.dpi  # points per px
-    size = np.clip(size * width, 3, 10)
+    size = np.clip(size * points_per_pixel(ax), 3, 10)
     style = {"linestyle": "none", "markersize": size}
     ax.plot(*places[hit].T[::-1], ".", color="#30d158", linestyle="none", markersize=0.7 * size, markeredgewidth=0)
     ax.plot(*frame.columns[missed].T[::-1], "o", markerfacecolor="none", markeredgecolor="#ff9f0a", **style)
@@ -113,10 +116,10 @@ def draw_defects(ax, micrograph, found):
     found : DefectMap
     """
     draw_image(ax, micrograph)
-    width = ax.get_window_extent().width / abs(np.subtract(*ax.get_xlim())) * 72 / ax.figure.dpi  # points per px
+    size = np.clip(1.1 * found.spacing * points_per_pixel(ax), 5, 20)
     for number, (kind, points) in enumerate(found.points.groupby("kind")):
         style = {"facecolors": "none", "edgecolors": RINGS[number % len(RINGS)], "linewidths": 1.2}
-        ax.scatter(points["x"], points["y"], s=np.clip(1.1 * found.spacing * width, 5, 20) ** 2, label=kind, **style)
+        ax.scatter(points["x"], points["y"], s=size**2, label=kind, **style)
     for front in found.fronts:
         ax.plot(front[:, 1], front[:, 0], color="#ffd60a", linewidth=1.5)
     if found.labels is not None and (found.labels == 0).any():

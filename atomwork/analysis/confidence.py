@@ -151,9 +151,9 @@ def run(net, image):
     return confidence, together(votes)
 
 
-def tile_starts(length):
-    """Where tiles of `TILE` px begin along a side."""
-    return range(0, max(length - OVERLAP, 1), TILE - OVERLAP)
+def tile_starts(length, tile=TILE, overlap=OVERLAP):
+    """Where tiles of ``tile`` px begin along a side, each ``overlap`` px before the last one ends."""
+    return range(0, max(length - overlap, 1), tile - overlap)
 
 
 def magnified(image, magnification):

@@ -10,11 +10,10 @@ from skimage.transform import rescale
 
 from atomwork.analysis.clusters import extent, middle_line
 from atomwork.analysis.defect_map import DefectMap, on
-from atomwork.simulation.drawing import DEFECT_LEVEL, DEFECT_RADIUS, LEVELS, LINE_LEVEL, LINE_WIDTH
+from atomwork.simulation.drawing import ATOMS, DEFECT_LEVEL, DEFECT_RADIUS, LEVELS, LINE_WIDTH
 
 SPACING = 1.82  # Å, of the columns of the dichalcogenides that drawings show
 FINE = 16.0  # px, the spacing that a drawing is magnified to before its forms are told apart
-BRIGHT = (LEVELS[1] + LINE_LEVEL) / 2  # grey level above which there are lines and defects, and no atoms
 FAINT = LEVELS[0] / 2  # grey level below which there is nothing
 ROUND = (0.5 * LINE_WIDTH + DEFECT_RADIUS) / 2 / SPACING  # spacings, radius of a disc that fits in a defect but in no line
 SIZES = (0.25, 2.5)  # least and largest area of a point defect over that of its disc [-]
@@ -36,14 +35,14 @@ def read(levels, spacing, *, source="drawing"):
     """
     zoom = FINE / spacing
     fine = rescale(np.asarray(levels, float), zoom, order=1, anti_aliasing=False, mode="edge")
-    bright = fine > BRIGHT
+    bright = fine > ATOMS
     y, x = np.ogrid[-FINE:FINE, -FINE:FINE]
     discs = regionprops(label(opening(bright, np.hypot(y, x) < ROUND * FINE)), fine)
     area = np.pi * (DEFECT_RADIUS / SPACING * FINE) ** 2
     discs = [disc for disc in discs if SIZES[0] < disc.area / area < SIZES[1]]
     lines = [line for line in regionprops(label(bright)) if extent(line) >= LONG * FINE]
     points = pd.DataFrame([on(disc.centroid_weighted, 1 / zoom) for disc in discs], columns=["y", "x"], dtype=float)
-    sure = [(disc.intensity_mean - BRIGHT) / (DEFECT_LEVEL - BRIGHT) for disc in discs]
+    sure = [(disc.intensity_mean - ATOMS) / (DEFECT_LEVEL - ATOMS) for disc in discs]
     return DefectMap(
         shape=np.shape(levels),
         points=points.assign(kind="vacancy", confidence=np.clip(sure, 0, 1)),

@@ -4,14 +4,14 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from atomwork import weights
-from atomwork.analysis import drawings
+from atomwork.analysis import confidence, drawings
 from atomwork.columns import bragg
 from atomwork.columns.unit_cells import honeycomb_spacing
 from atomwork.models import unpaired
 from atomwork.models.atomgan import AtomGAN
+from atomwork.simulation.batches import resampled
 from atomwork.simulation.drawing import DEFECT_LEVEL
 
 STRIDE = 16  # px, of which sides are multiples, and so of the stride of any network
@@ -57,25 +57,19 @@ def at_working_scale(image, vectors):
     zoom = unpaired.SPACING / float(vectors.norm(dim=1).mean())
     # whole strides of the network: what would be added at the border, mirrored or not, is no crystal
     size = [STRIDE * max(1, round(length * zoom / STRIDE)) for length in image.shape]
-    scaled = F.interpolate(image[None, None].float(), size, mode="bilinear", antialias=True, align_corners=False)
-    return scaled, (vectors * torch.tensor(size) / torch.tensor(image.shape))[None]
+    return resampled(image[None, None].float(), size), (vectors * torch.tensor(size) / torch.tensor(image.shape))[None]
 
 
 @torch.inference_mode()
 def by_tiles(net, image, vectors, code):
     """An image (1, 1, H, W) with its lattice (1, 2, 2), as a code (1, N) has it, in overlapping tiles: (1, 1, H, W) tensor."""
     made = torch.empty_like(image)
-    for top in starts(image.shape[2]):
-        for left in starts(image.shape[3]):
+    for top in confidence.tile_starts(image.shape[2], TILE, OVERLAP):
+        for left in confidence.tile_starts(image.shape[3], TILE, OVERLAP):
             tile = image[..., top : top + TILE, left : left + TILE]
             y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
             made[..., top + y0 : top + TILE, left + x0 : left + TILE] = net(tile, vectors, code)[..., y0:, x0:]
     return made
-
-
-def starts(length):
-    """Where tiles of `TILE` px begin along a side."""
-    return range(0, max(length - OVERLAP, 1), TILE - OVERLAP)
 
 
 def segment(image, model="atomgan"):

@@ -63,14 +63,13 @@ def find(image, found):
     inside = crystal & ((places >= EDGE * spacing) & (places <= np.array(image.shape) - 1 - EDGE * spacing)).all(1)
     odd, tree = np.zeros(len(places), bool), cKDTree(places)
     for _ in range(ROUNDS):
-        judged, _, deviation = weighed(image, found, inside, odd)
-        oddest = np.abs(levels(found.left, found.sites)[0])
-        new = strongest(tree, np.where(judged & ~odd & (np.abs(deviation) > ODD), oddest, 0), APART * spacing)
+        judged, _, deviation, left = weighed(image, found, inside, odd)
+        new = strongest(tree, np.where(judged & ~odd & (np.abs(deviation) > ODD), np.abs(left), 0), APART * spacing)
         if not new.any():
             break
         odd |= new
         found = allowed_for(image, found, odd)
-    judged, excess, deviation = weighed(image, found, inside, odd)
+    judged, excess, deviation, _ = weighed(image, found, inside, odd)
     odd &= judged & (np.abs(deviation) > ODD) & ((excess < -MISSING) | (excess > EXCESS))
     return Odd(found, crystal, judged, odd, excess, deviation)
 
@@ -82,16 +81,15 @@ def levels(image, places):
     return np.split(map_coordinates(smooth, both.T, order=3, mode="mirror"), [len(places.places)])
 
 
-def contrasts(image, found, fair):
+def contrasts(level, ground, found, fair):
     """The usual level of each site's kind, (N,), and that less the level of hollow centres beside it, (N,) [arb.].
 
     Parameters
     ----------
-    image : (H, W) float array, intensity [arb.]
+    level, ground : (N,) and (L,) float arrays, see `levels`
     found : columns.fronts.Explained
     fair : (N,) bool array, the sites whose median is usual
     """
-    level, ground = levels(image, found.sites)
     beside = found.side[cKDTree(found.sites.metals).query(found.sites.hollows)[1]]
     usual, contrast = np.full(len(level), np.nan), np.full(len(level), np.nan)
     for kind, side in zip((*sites.METALS, *sites.CHALCOGENS, sites.BRIDGING), (0, 1, 0, 1, None), strict=True):
@@ -108,9 +106,10 @@ def of_the_crystal(image, found):
     near = cKDTree(places).query_ball_point(places, AROUND * found.sites.spacing)
     margin = 0.5 * found.sites.spacing
     inside = ((places >= margin) & (places <= np.array(image.shape) - 1 - margin)).all(1)
-    usual, contrast = contrasts(image, found, inside)
+    level, ground = levels(image, found.sites)
+    usual, contrast = contrasts(level, ground, found, inside)
     contrast = np.where(inside, contrast, 0)
-    product = contrast * (levels(image, found.sites)[0] - usual + contrast)
+    product = contrast * (level - usual + contrast)
     # a kind that is hardly seen says little
     crystal = np.array([product[k].sum() >= FULL * (contrast[k] ** 2).sum() for k in near])
     empty = (product < FULL * contrast**2) & (np.abs(contrast) > SEEN * np.abs(contrast).max())
@@ -131,10 +130,10 @@ def weighed(image, found, inside, odd):
 
     Returns
     -------
-    (N,) bool array; (N,) and (N,) float arrays, see `Odd`
+    (N,) bool array; (N,) and (N,) float arrays, see `Odd`; (N,) float array, the level of what is left [arb.]
     """
-    (level, _), (left, _) = levels(image, found.sites), levels(found.left, found.sites)
-    usual, contrast = contrasts(image, found, inside & ~odd)
+    (level, ground), (left, _) = levels(image, found.sites), levels(found.left, found.sites)
+    usual, contrast = contrasts(level, ground, found, inside & ~odd)
     # a kind that can't be told from a hollow may still be missed, by what else its absence changes
     least = FAINT * np.nanmax(np.abs(contrast[inside]), initial=0)
     excess = np.where(odd, level - usual, left) / np.copysign(np.maximum(np.abs(contrast), least), contrast)
@@ -151,7 +150,7 @@ def weighed(image, found, inside, odd):
             spread = median_abs_deviation(excess[fair], scale="normal")
             deviation[own] = (excess[own] - np.median(excess[fair]) * ~odd[own]) / spread
             judged |= own & columns & (spread * ODD < 1)  # else a missing one would not be odd
-    return judged, excess, deviation
+    return judged, excess, deviation, left
 
 
 def strongest(tree, strength, distance):

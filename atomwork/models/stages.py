@@ -31,7 +31,7 @@ class Stages(pl.Callback):
     def on_validation_end(self, trainer, model):
         """Write what the model makes of the batch, (K, B, 1, H, W), if a stage has ended."""
         stage = trainer.global_step * self.count // self.max_steps
-        if stage and not trainer.sanity_checking and not self.path(stage).exists():
+        if stage and not self.path(stage).exists():
             partial = self.path(stage).with_suffix(".partial.npy")
             batch = Unpaired(*(part.to(model.device) for part in self.batch))
             np.save(partial, model.across(batch).float().cpu().numpy())

@@ -160,6 +160,7 @@ def fit(model, stream, out_dir, *, resume_from=None, progress=True, devices=1, c
     out_dir = Path(out_dir)
     if resume_from is not None:
         check_resumable(resume_from, stream.max_steps)
+    # one that keeps the best alone would write nothing for as long as the score does not rise
     latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
     trainer = pl.Trainer(
         **hardware(devices),

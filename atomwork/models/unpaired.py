@@ -14,7 +14,8 @@ from atomwork.columns.polarity import polarity
 from atomwork.models.adversarial import Unpaired
 from atomwork.models.networks.lattice import unrepeated
 from atomwork.models.networks.translation import BRIGHTEST
-from atomwork.simulation.drawing import DEFECT_LEVEL, LEVELS, LINE_LEVEL
+from atomwork.simulation.batches import resampled
+from atomwork.simulation.drawing import ATOMS, DEFECT_LEVEL
 
 SPACING = 10.5  # px, the mean length of a lattice's shortest vectors that all images are brought to
 ZOOM = 0.05  # by how much crops are larger or smaller than that, at most [-]
@@ -25,7 +26,6 @@ MANY = 9  # images from which other processes find lattices
 TRIES = 6  # crops at most until one has something that its lattice doesn't repeat
 STRIKING = 8.0  # medians of what a lattice doesn't repeat from which it strikes [-]
 FAINTEST = 0.02  # grey level of −1…1 below which nothing strikes
-ATOMS = (LEVELS[1] + LINE_LEVEL) / 2  # grey level up to which a drawing shows atoms: what is brighter is not of its lattice
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class UnpairedCrops(Dataset):
         cut = min(round(self.side / finer), *image.shape)
         y, x = (int(rng.integers(length - cut + 1)) for length in image.shape)
         part = image[None, None, y : y + cut, x : x + cut].float()
-        part = F.interpolate(part, (self.side, self.side), mode="bilinear", antialias=True, align_corners=False)[0]
+        part = resampled(part, (self.side, self.side))[0]
         return turned(part, vectors * self.side / cut, int(rng.integers(4)), bool(rng.integers(2)))
 
 

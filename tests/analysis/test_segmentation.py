@@ -30,7 +30,6 @@ class Copy:
 @pytest.mark.parametrize("tile", [512, 96])
 def test_what_is_drawn_is_read_on_the_images_pixels(tile, monkeypatch):
     levels, view, truth = drawn(4, 5)
-    # without its front and defects, which are no part of a lattice, a drawing is the image of a crystal
     monkeypatch.setattr(segmentation, "TILE", tile)
     monkeypatch.setattr(segmentation, "network", lambda _: Copy(levels))
     monkeypatch.setattr(unpaired, "BRIGHTEST", 100.0)

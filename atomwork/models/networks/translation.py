@@ -38,11 +38,6 @@ class Size:
     unrepeated: bool
 
     @property
-    def stride(self):
-        """What the sides of an image are multiples of [px]."""
-        return 2 ** (len(self.widths) - 1)
-
-    @property
     def seen(self):
         """Channels that the networks see of an image."""
         return 1 + self.unrepeated
