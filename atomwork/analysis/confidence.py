@@ -139,8 +139,8 @@ def run(net, image):
     height, width = image.shape[-2:]
     confidence, votes = np.empty((height, width), np.float32), []
     variance = image.var(correction=0)
-    for top in tile_starts(height):
-        for left in tile_starts(width):
+    for top in tile_starts(height, TILE, OVERLAP):
+        for left in tile_starts(width, TILE, OVERLAP):
             tile = image[..., top : top + TILE, left : left + TILE]
             logits, scale = net(padded(tile, net.stride), variance)
             votes.append(scale)
@@ -151,7 +151,7 @@ def run(net, image):
     return confidence, together(votes)
 
 
-def tile_starts(length, tile=TILE, overlap=OVERLAP):
+def tile_starts(length, tile, overlap):
     """Where tiles of ``tile`` px begin along a side, each ``overlap`` px before the last one ends."""
     return range(0, max(length - overlap, 1), tile - overlap)
 
