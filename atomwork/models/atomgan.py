@@ -15,6 +15,8 @@ DOMAINS = ("image", "drawing")
 PUBLISHED = {"size": "paper", "learning_rate": 1e-4, "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0}
 PUBLISHED |= {"adversarial": "logistic", "hiding": 0.0, "recorded": (), "odd_weight": 0.0}
 ODD = 2.0  # how strongly the networks see what the lattice does not repeat [-]
+NOISE = 0.3  # grey level of −1…1 below which what the lattice does not repeat counts by its square, above by itself
+FINEST = 3  # px, side of the squares over which what is drawn is averaged before it is drawn back
 
 
 class Made(NamedTuple):
@@ -53,8 +55,8 @@ class AtomGAN(Adversarial):
     cycle_weight, code_weight : float, λ1 and λ2 of the paper [-]
     odd_weight : float, weight of what the lattice does not repeat, beside the image, on the way there and back [-]
     r1 : float, weight of the discriminator's steepness at real images [-]
-    hiding : float, standard deviation of the noise on what is drawn as another domain before it is drawn back [grey levels
-        of −1…1], so that nothing can be hidden there either
+    hiding : float, standard deviation of the noise on what is drawn before it is drawn back [grey levels of −1…1]; with
+        any, it is also made as blurred as columns are, so that nothing can be hidden in a texture; 0 leaves it
     averaging : float, weight of the past in the exponential average of the drawing networks, per step [-]
     seed : int, of the noise and of which domain an image is drawn into
 
@@ -77,10 +79,10 @@ class AtomGAN(Adversarial):
         adversarial="logistic",
         recorded=("image",),
         cycle_weight=10.0,
-        odd_weight=2.0,
+        odd_weight=4.0,
         code_weight=1.0,
         r1=0.5,
-        hiding=0.2,
+        hiding=0.15,
         averaging=0.998,
         seed=0,
     ):
@@ -151,6 +153,14 @@ class AtomGAN(Adversarial):
             drawn = drawn + self.are_recorded(wanted) * noise
         return Made(own, wanted, source, self.seen(drawn, vectors), vectors, code)
 
+    def hidden(self, made, chance):
+        """What was drawn, without what could be hidden in it: (KB, 1 or 2, H, W) float tensor."""
+        if not self.hparams.hiding:
+            return made.drawn
+        smooth = F.avg_pool2d(made.drawn[:, :1], FINEST, 1, FINEST // 2, count_include_pad=False)
+        noise = torch.randn(smooth.shape, generator=chance, device=smooth.device, dtype=smooth.dtype)
+        return self.seen(smooth + self.hparams.hiding * noise, made.vectors)
+
     def are_recorded(self, domains):
         """1 for domains (B,) whose images carry noise, else 0: (B, 1, 1, 1) float tensor."""
         carrying = torch.tensor([name in self.hparams.recorded for name in self.hparams.domains], device=domains.device)
@@ -172,19 +182,14 @@ class AtomGAN(Adversarial):
 
     def drawers_losses(self, batch, made, chance):
         """The discriminator deceived, the first image again on the way back, and the code again in what was drawn."""
-        hiding = made.drawn
-        if self.hparams.hiding:
-            shape = made.drawn[:, :1].shape
-            noise = self.hparams.hiding * torch.randn(shape, generator=chance, device=self.device, dtype=hiding.dtype)
-            hiding = self.seen(hiding[:, :1] + (1 - self.are_recorded(made.wanted)) * noise, made.vectors)
-        again = self.drawing["generator"](hiding, self.drawing["encoder"](made.source, made.own))
+        again = self.drawing["generator"](self.hidden(made, chance), self.drawing["encoder"](made.source, made.own))
         losses = {
             "deceiving": self.judgement(self.judging(made.drawn, made.wanted), True),
             "cycle": self.hparams.cycle_weight * F.l1_loss(again, made.source[:, :1]),
             "code": self.hparams.code_weight * F.l1_loss(self.drawing["encoder"](made.drawn, made.wanted), made.code),
         }
         if self.hparams.odd_weight:
-            odd = F.l1_loss(unrepeated(again, made.vectors), made.source[:, 1:] / ODD)
+            odd = F.smooth_l1_loss(unrepeated(again, made.vectors), made.source[:, 1:] / ODD, beta=NOISE)
             losses["odd"] = self.hparams.cycle_weight * self.hparams.odd_weight * odd
         return losses
 

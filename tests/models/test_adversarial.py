@@ -206,6 +206,28 @@ def test_noise_hides_the_way_back(torch_rng):
     assert cycle(0.0) == cycle(0.0) != pytest.approx(cycle(0.5), rel=1e-3)
 
 
+def test_a_texture_is_no_way_back(torch_rng):
+    """A checkerboard, of the highest frequency that pixels have, is far below the noise; what is as wide as columns stays."""
+    model = gan(hiding=0.15)
+    parity = torch.arange(32)[:, None] + torch.arange(32)
+    column = torch.exp(-0.5 * (torch.hypot(torch.arange(32)[:, None] - 15.0, torch.arange(32) - 15.0) / 2) ** 2)
+
+    def kept(pattern):
+        lattice = SQUARE.expand(2, 2, 2)
+        blank, drawn = torch.zeros(2, 1, 32, 32), pattern.expand(2, 1, 32, 32)
+        made = [
+            model.draw(with_lattices(blank[None].expand(2, -1, -1, -1, -1)), torch_rng)._replace(
+                drawn=model.seen(image, lattice), vectors=lattice
+            )
+            for image in (drawn, blank)
+        ]
+        marked, noise = (model.hidden(part, torch.Generator().manual_seed(1))[:, :1] for part in made)
+        return ((marked - noise) * pattern).sum() / (drawn * pattern).sum()
+
+    assert kept(torch.where(parity % 2 == 0, 1.0, -1.0)) < 0.15
+    assert kept(column) > 0.8
+
+
 def test_what_is_drawn_as_a_recorded_domain_has_the_noise_of_its_reference(torch_rng):
     model, without = gan(), gan(recorded=())
     drawings = torch.zeros(4, 1, 32, 32)
