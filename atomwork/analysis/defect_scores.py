@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from atomwork.analysis import phases
+from atomwork.analysis.defect_map import on
 from atomwork.columns import matching
 
 TOLERANCE = 0.5  # spacings within which a point or a front is where the truth has it
@@ -32,6 +33,10 @@ class Truth:
         """What an image of the recipe ``atomgan`` shows, of its ``columns``, ``defects`` and ``front``, padded with NaN."""
         rows = (np.asarray(arrays[name], float) for name in ("columns", "defects", "front"))
         return cls(*(table[~np.isnan(table[:, 0])][:, :2] for table in rows))
+
+    def magnified(self, factor):
+        """The same on ``factor`` (2,) times as many pixels along either axis."""
+        return Truth(*(on(places, np.array(factor)) for places in (self.columns, self.points, self.front)))
 
 
 @dataclass(frozen=True)

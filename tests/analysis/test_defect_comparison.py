@@ -32,3 +32,12 @@ def test_scores_are_those_of_each_image_alone(store):
 def test_test_images_are_the_default(store):
     table = defect_comparison.compare(store, ["columns"], progress=False)
     assert table["image"].tolist() == [3]
+
+
+def test_an_image_and_its_truth_are_magnified_together(store):
+    """Brought to half as many pixels again, the same vacancies are found, and where the truth has them."""
+    table = defect_comparison.compare(store, ["columns"], images=[0], magnifications=(1.0, 1.5), progress=False)
+    assert table["magnification"].tolist() == [1.0, 1.5]
+    assert table["hits"].nunique() == 1 <= table["hits"].min()
+    assert (table["missed"] == 0).all()
+    assert table["front_rms"].max() < 0.5

@@ -46,16 +46,21 @@ def matched(back, found):
     return sorted(matching.match(back, found.points, tolerance=2.0).pairs.tolist(), key=lambda pair: pair[1])
 
 
+# dark where a metal should be, counted by eye in the whole frame; (260, 771) and (980, 346) are doubtful and not among them
+BY_EYE = ((162, 321), (245, 923), (265, 912), (488, 883), (635, 323), (774, 891), (810, 104))
+
+
 def test_a_real_crystal_has_few_vacancies_no_front_and_a_hole():
     micro = micrograph.load("sample:mos2")
     found = odd_columns.find(micro.image)
     assert not found.fronts
     assert (found.labels[660:700, 520:560] == 0).mean() > 0.9  # the hole
     assert (found.labels == 0).mean() < 0.01
-    assert 3 <= (found.points["kind"] == "V_M").sum() <= 20
+    missing = found.points[found.points["kind"] == "V_M"]
+    assert len(BY_EYE) / 1.5 <= len(missing) <= 1.5 * len(BY_EYE)
     assert not found.points["kind"].str.startswith("V_X").any()  # chalcogens are too faint to be missed
-    for y, x in ((162, 321), (488, 883)):  # dark where a metal should be, by eye
-        assert np.hypot(found.points["y"] - y, found.points["x"] - x).min() < 8
+    for y, x in BY_EYE:
+        assert np.hypot(missing["y"] - y, missing["x"] - x).min() < 8
 
 
 def test_what_is_no_trigonal_crystal_is_refused(rng):
