@@ -1,5 +1,9 @@
 """Shared fixtures."""
 
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while others compute slow both down many times over
+
 import matplotlib
 import numpy as np
 import pytest

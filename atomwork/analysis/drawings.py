@@ -1,4 +1,7 @@
-"""What a drawing of a specimen says: columns, point defects and lines, by thresholds and by the forms of what is bright."""
+"""What a drawing of a specimen says: columns, point defects and lines, by thresholds and by the forms of what is bright.
+
+And the other way round, a drawing of what was found.
+"""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ from skimage.transform import rescale
 
 from atomwork.analysis.clusters import extent, middle_line
 from atomwork.analysis.defect_map import DefectMap, on
-from atomwork.simulation.drawing import ATOMS, DEFECT_LEVEL, DEFECT_RADIUS, LEVELS, LINE_WIDTH
+from atomwork.simulation.drawing import ATOMS, DEFECT_LEVEL, DEFECT_RADIUS, LEVELS, LINE_WIDTH, mark
 
 SPACING = 1.82  # Å, of the columns of the dichalcogenides that drawings show
 FINE = 16.0  # px, the spacing that a drawing is magnified to before its forms are told apart
@@ -58,3 +61,10 @@ def columns_of(fine, zoom):
     smooth = gaussian_filter(fine, 0.15 * FINE)
     places = peak_local_max(smooth, min_distance=round(0.3 * FINE), threshold_abs=FAINT, exclude_border=False)
     return on(places, 1 / zoom)
+
+
+def marks(found):
+    """The point defects and fronts of a `DefectMap` as a drawing shows them, without columns: (H, W) float array, 0…255."""
+    canvas = np.zeros(found.shape)
+    mark(canvas, found.points[["y", "x"]].to_numpy(float), found.fronts, SPACING / found.spacing)
+    return canvas

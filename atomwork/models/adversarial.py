@@ -18,10 +18,13 @@ class Unpaired(NamedTuple):
     ----------
     image : (K, B, 1, H, W) float tensor, grey levels of about −1…1
     vectors : (K, B, 2, 2) float tensor, the shortest vectors of each image's lattice as rows, (y, x) [px]
+    marks : (K, B, 1, H, W) float tensor, what of each image another method would draw of its defects, at the grey levels of
+        drawings and 0 elsewhere, NaN where nothing is known of it; None if of no image
     """
 
     image: torch.Tensor
     vectors: torch.Tensor
+    marks: torch.Tensor | None = None
 
 
 def judged(logits, real, kind):

@@ -10,12 +10,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from atomwork.models.adversarial import Adversarial, judged, steepness
 from atomwork.models.networks.lattice import noise_like, unrepeated
 from atomwork.models.networks.translation import SIZES, Discriminator, Encoder, Generator
+from atomwork.models.unpaired import DRAWN
+from atomwork.simulation.drawing import DEFECT_LEVEL, LEVELS
 
 DOMAINS = ("image", "drawing")
 PUBLISHED = {"size": "paper", "learning_rate": 1e-4, "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0}
-PUBLISHED |= {"adversarial": "logistic", "hiding": 0.0, "recorded": (), "odd_weight": 0.0}
+PUBLISHED |= {"adversarial": "logistic", "hiding": 0.0, "recorded": (), "odd_weight": 0.0, "taught_weight": 0.0}
 ODD = 2.0  # how strongly the networks see what the lattice does not repeat [-]
 NOISE = 0.3  # grey level of −1…1 below which what the lattice does not repeat counts by its square, above by itself
+BRIGHTEST_ATOM = DRAWN * LEVELS[1] / DEFECT_LEVEL  # grey level of −1…1
 FINEST = 3  # px, side of the squares over which what is drawn is averaged before it is drawn back
 
 
@@ -27,6 +30,7 @@ class Made(NamedTuple):
     own, wanted : (KB,) int tensors, the domain that an image is of, and the one that it is drawn into
     source, drawn : (KB, 1 or 2, H, W) float tensors, what the networks see of the image and of what was drawn
     vectors : (KB, 2, 2) float tensor, the lattice of both
+    marks : (KB, 1, H, W) float tensor, of the image, see `Unpaired`; or None
     code : (KB, N) float tensor, the code of the domain that it was drawn into
     """
 
@@ -35,6 +39,7 @@ class Made(NamedTuple):
     source: torch.Tensor
     drawn: torch.Tensor
     vectors: torch.Tensor
+    marks: torch.Tensor | None
     code: torch.Tensor
 
 
@@ -54,6 +59,7 @@ class AtomGAN(Adversarial):
         looking for noise, and nothing that noise would bury is of use on the way back
     cycle_weight, code_weight : float, λ1 and λ2 of the paper [-]
     odd_weight : float, weight of what the lattice does not repeat, beside the image, on the way there and back [-]
+    taught_weight : float, weight of the difference of drawings from the marks of a batch, where it has any [-]
     r1 : float, weight of the discriminator's steepness at real images [-]
     hiding : float, standard deviation of the noise on what is drawn before it is drawn back [grey levels of −1…1]; with
         any, it is also made as blurred as columns are, so that nothing can be hidden in a texture; 0 leaves it
@@ -81,6 +87,7 @@ class AtomGAN(Adversarial):
         cycle_weight=10.0,
         odd_weight=4.0,
         code_weight=1.0,
+        taught_weight=50.0,
         r1=0.5,
         hiding=0.15,
         averaging=0.998,
@@ -151,7 +158,8 @@ class AtomGAN(Adversarial):
         if self.hparams.recorded:
             noise = noise_like(reference[:, :1], vectors.roll(-turn * each, 0), chance)
             drawn = drawn + self.are_recorded(wanted) * noise
-        return Made(own, wanted, source, self.seen(drawn, vectors), vectors, code)
+        marks = None if batch.marks is None else batch.marks.flatten(0, 1)
+        return Made(own, wanted, source, self.seen(drawn, vectors), vectors, marks, code)
 
     def hidden(self, made, chance):
         """What was drawn, without what could be hidden in it: (KB, 1 or 2, H, W) float tensor."""
@@ -191,7 +199,16 @@ class AtomGAN(Adversarial):
         if self.hparams.odd_weight:
             odd = F.smooth_l1_loss(unrepeated(again, made.vectors), made.source[:, 1:] / ODD, beta=NOISE)
             losses["odd"] = self.hparams.cycle_weight * self.hparams.odd_weight * odd
+        if self.hparams.taught_weight and made.marks is not None:
+            losses["taught"] = self.hparams.taught_weight * self.unlike_marks(made)
         return losses
+
+    def unlike_marks(self, made):
+        """How far drawings are from the marks of their images, and above the brightest atom where nothing is marked."""
+        drawn, marks = made.drawn[:, :1], made.marks
+        unlike = torch.where(marks > BRIGHTEST_ATOM, (drawn - marks).abs(), F.relu(drawn - BRIGHTEST_ATOM))
+        known = ~marks.isnan() & (made.wanted == self.domain("drawing"))[:, None, None, None]
+        return torch.where(known, unlike, 0.0).mean()
 
     def on_train_batch_end(self, *_):
         """Follow the drawing networks with their exponential average."""

@@ -33,7 +33,7 @@ class Stages(pl.Callback):
         stage = trainer.global_step * self.count // self.max_steps
         if stage and not self.path(stage).exists():
             partial = self.path(stage).with_suffix(".partial.npy")
-            batch = Unpaired(*(part.to(model.device) for part in self.batch))
+            batch = Unpaired(self.batch.image.to(model.device), self.batch.vectors.to(model.device))
             np.save(partial, model.across(batch).float().cpu().numpy())
             partial.replace(self.path(stage))
 

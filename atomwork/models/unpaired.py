@@ -1,7 +1,7 @@
 """Unpaired training images: crops of images and of drawings, all at one scale, each with its lattice."""
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytorch_lightning as pl
@@ -36,10 +36,16 @@ class Domain:
     ----------
     image : (N, H, W) float16 tensor, grey levels of −`BRIGHTEST`…`BRIGHTEST`, columns bright and what lies between about 0
     vectors : (N, 2, 2) float tensor, the shortest vectors of their lattices as rows, (y, x) [px]
+    marks : (N, H, W) float16 tensor, see `Unpaired`, or None
     """
 
     image: torch.Tensor
     vectors: torch.Tensor
+    marks: torch.Tensor | None = None
+
+    def taught(self, levels):
+        """The same with ``levels`` (N, H, W), grey levels 0…255 that drawings of the images' defects would have, or NaN."""
+        return replace(self, marks=torch.from_numpy(DRAWN / DEFECT_LEVEL * np.asarray(levels)).half())
 
 
 def images(levels, progress=iter):
@@ -55,7 +61,7 @@ def drawings(levels, progress=iter):
     return Domain(torch.from_numpy(DRAWN / DEFECT_LEVEL * levels).half(), lattices(atoms, progress))
 
 
-def split(arrays, n_images, held_back, progress=iter):
+def split(arrays, n_images, held_back, progress=iter, teach=None):
     """Domains to learn from and domains to validate on, both without test images.
 
     Parameters
@@ -64,6 +70,8 @@ def split(arrays, n_images, held_back, progress=iter):
     n_images : int, of either domain, to learn from
     held_back : int, further ones, to validate on
     progress : see `images`
+    teach : function of images (N, H, W) to the grey levels that drawings of their defects would have, see `Domain.taught`,
+        such as `analysis.teaching.marks`; or None
 
     Returns
     -------
@@ -81,8 +89,12 @@ def split(arrays, n_images, held_back, progress=iter):
         )
     rows = free[: n_images + held_back]
     levels = {name: np.asarray(arrays[name][: rows[-1] + 1])[rows] for name in ("image", "drawing")}
-    parts = (slice(n_images), slice(n_images, None))
-    return [[images(levels["image"][part], progress), drawings(levels["drawing"][part], progress)] for part in parts]
+    marks = None if teach is None else teach(levels["image"])
+    both = []
+    for part in (slice(n_images), slice(n_images, None)):
+        seen, drawn = images(levels["image"][part], progress), drawings(levels["drawing"][part], progress)
+        both.append([seen if marks is None else seen.taught(marks[part]), drawn])
+    return both
 
 
 def normalised(image):
@@ -129,32 +141,35 @@ class UnpairedCrops(Dataset):
     def __getitem__(self, index):
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.batches[index],)))
         crops = [[self.striking_crop(domain, rng) for _ in range(self.batch_size)] for domain in self.domains]
-        image, vectors = (torch.stack([torch.stack([crop[part] for crop in of_one]) for of_one in crops]) for part in (0, 1))
-        return Unpaired(image.to(self.device), vectors.to(self.device))
+        both, vectors = (torch.stack([torch.stack([crop[part] for crop in of_one]) for of_one in crops]) for part in (0, 1))
+        image, marks = both.to(self.device).split(1, 2)
+        known = any(domain.marks is not None for domain in self.domains)
+        return Unpaired(image, vectors.to(self.device), marks if known else None)
 
     def striking_crop(self, domain, rng):
         """The first of several crops with something that its lattice does not repeat, or the last; see `crop`."""
         for _ in range(TRIES):
-            image, vectors = self.crop(domain, rng)
-            left = F.avg_pool2d(unrepeated(image[None], vectors[None]), 3, 1).abs()
+            both, vectors = self.crop(domain, rng)
+            left = F.avg_pool2d(unrepeated(both[None, :1], vectors[None]), 3, 1).abs()
             if left.max() > STRIKING * left.median() + FAINTEST:
                 break
-        return image, vectors
+        return both, vectors
 
     def crop(self, domain, rng):
-        """A crop (1, side, side) of a random image, turned, mirrored and brought to scale, and its lattice (2, 2)."""
+        """A crop of a random image and its marks (2, side, side), turned, mirrored and to scale, and its lattice (2, 2)."""
         number = rng.integers(len(domain.image))
         image, vectors = domain.image[number], domain.vectors[number]
+        marks = torch.full_like(image, torch.nan) if domain.marks is None else domain.marks[number]
         finer = SPACING / float(vectors.norm(dim=1).mean()) * (1 + ZOOM * rng.uniform(-1, 1))
         cut = min(round(self.side / finer), *image.shape)
         y, x = (int(rng.integers(length - cut + 1)) for length in image.shape)
-        part = image[None, None, y : y + cut, x : x + cut].float()
+        part = torch.stack([image, marks])[None, :, y : y + cut, x : x + cut].float()
         part = resampled(part, (self.side, self.side))[0]
         return turned(part, vectors * self.side / cut, int(rng.integers(4)), bool(rng.integers(2)))
 
 
 def turned(image, vectors, quarters, mirrored):
-    """An image (1, H, H) turned by quarters of a circle and perhaps mirrored, and its lattice's vectors (2, 2)."""
+    """An image (C, H, H) turned by quarters of a circle and perhaps mirrored, and its lattice's vectors (2, 2)."""
     image = image.rot90(quarters, (1, 2))
     for _ in range(quarters):
         vectors = torch.stack([-vectors[:, 1], vectors[:, 0]], 1)

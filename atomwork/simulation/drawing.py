@@ -38,21 +38,34 @@ def draw(specimen, view, numbers):
     (H, W) uint8 array, grey levels
     """
     canvas = np.zeros(view.shape)
-    pixels = np.stack(np.meshgrid(*map(np.arange, view.shape), indexing="ij"), -1).reshape(-1, 2)
     places = view.to_pixels(specimen.columns[["y", "x"]].to_numpy(float))
-    paint(canvas, pixels, places, grey_level(numbers), RADIUS / view.pixel_size)
-    radius = 0.5 * LINE_WIDTH / view.pixel_size
-    for boundary in specimen.boundaries:
-        blend(canvas, distance_to_line(view.shape, view.to_pixels(boundary.points), radius + 1), LINE_LEVEL, radius)
-    if len(specimen.defects):
-        places = view.to_pixels(specimen.defects[["y", "x"]].to_numpy(float))
-        paint(canvas, pixels, places, np.full(len(places), DEFECT_LEVEL), DEFECT_RADIUS / view.pixel_size)
+    paint(canvas, places, grey_level(numbers), RADIUS / view.pixel_size)
+    defects = specimen.defects[["y", "x"]].to_numpy(float)
+    lines = [view.to_pixels(boundary.points) for boundary in specimen.boundaries]
+    mark(canvas, view.to_pixels(defects), lines, view.pixel_size)
     return canvas.round().astype(np.uint8)
 
 
-def paint(canvas, pixels, places, levels, radius):
+def mark(canvas, points, lines, pixel_size):
+    """Draw lines, and point defects over them.
+
+    Parameters
+    ----------
+    canvas : (H, W) float array, grey levels that are drawn over
+    points : (N, 2) float array, point defects, (y, x) [px]
+    lines : sequence of (M, 2) float arrays, vertices, (y, x) [px]
+    pixel_size : float [Å]
+    """
+    radius = 0.5 * LINE_WIDTH / pixel_size
+    for line in lines:
+        blend(canvas, distance_to_line(canvas.shape, line, radius + 1), LINE_LEVEL, radius)
+    paint(canvas, points, np.full(len(points), DEFECT_LEVEL), DEFECT_RADIUS / pixel_size)
+
+
+def paint(canvas, places, levels, radius):
     """Draw discs of ``radius`` [px] with soft rims, each pixel belonging to the nearest."""
     if len(places):
+        pixels = np.stack(np.indices(canvas.shape), -1).reshape(-1, 2)
         distance, nearest = cKDTree(places).query(pixels, distance_upper_bound=radius + 1)
         level = np.append(levels, 0)[nearest].reshape(canvas.shape)
         blend(canvas, distance.reshape(canvas.shape), level, radius)

@@ -239,6 +239,30 @@ def test_what_is_drawn_as_a_recorded_domain_has_the_noise_of_its_reference(torch
     assert noise[4:].std().item() == pytest.approx(0.4, rel=0.15)
 
 
+def test_drawings_are_taught_their_marks_and_nothing_else():
+    """Any atoms may be drawn where nothing is marked; images, and drawings of images of which nothing is known, are free."""
+    model = gan()
+    marks = torch.zeros(2, 2, 1, 16, 16)
+    marks[0, :, :, 4:7] = 1.0
+    marks[0, 1] = math.nan
+    marks[1] = math.nan
+    made = model.draw(with_lattices(torch.zeros(2, 2, 1, 16, 16))._replace(marks=marks), torch.Generator().manual_seed(1))
+
+    def unlike(index, drawn):
+        whole = torch.full((4, 1, 16, 16), 5.0)
+        whole[made.wanted == 1] = 0.0  # as atoms are
+        whole[0] = torch.where(marks[0, 0] > 0, 1.0, 0.5)
+        whole[index] = drawn
+        return model.unlike_marks(made._replace(drawn=whole)).item()
+
+    assert made.wanted.tolist() == [1, 1, 0, 0]
+    right = torch.where(marks[0, 0] > 0, 1.0, 0.5)
+    assert unlike(0, right) == 0
+    assert unlike(0, torch.full_like(right, 0.5)) > 0.01  # a mark is missed
+    assert unlike(0, torch.ones_like(right)) > 0.01  # all is marked
+    assert unlike(1, torch.ones_like(right)) == unlike(3, -right) == 0
+
+
 def test_an_unknown_loss_is_refused():
     with pytest.raises(ValueError, match="adversarial='hinge' is no loss of ours; choose from logistic, least squares"):
         judged(torch.zeros(3), True, "hinge")

@@ -6,6 +6,7 @@ import torch
 
 from atomwork.models import unpaired
 from atomwork.models.networks.lattice import unrepeated
+from atomwork.simulation.drawing import DEFECT_LEVEL
 from tests.models.test_lattice import HEXAGONAL, waves
 
 
@@ -98,3 +99,26 @@ def test_every_epoch_goes_on_where_the_last_one_ended(domains):
     assert len(batches) == 5
     assert all(torch.equal(batch.image, whole[k].image) for k, batch in enumerate(batches))
     assert not any(torch.equal(batch.image, batches[0].image) for batch in stream.val_dataloader())
+
+
+def test_marks_go_along_with_their_crops(domains):
+    """Marks that are the image itself stay so, whichever way a crop is turned and scaled; other domains' are unknown."""
+    crystal, drawn = domains
+    levels = crystal.image.float() * DEFECT_LEVEL / unpaired.DRAWN
+    batch = unpaired.UnpairedCrops([crystal.taught(levels.numpy()), drawn], 6, seed=3, batches=[0])[0]
+    assert batch.marks.shape == batch.image.shape
+    assert torch.allclose(batch.marks[0], batch.image[0], atol=2e-3)
+    assert batch.marks[1].isnan().all()
+    assert unpaired.UnpairedCrops(domains, 6, seed=3, batches=[0])[0].marks is None
+
+
+def test_images_to_learn_from_and_to_validate_on_are_taught(monkeypatch):
+    monkeypatch.setattr(unpaired, "lattices", lambda levels, _: torch.zeros(len(levels), 2, 2))
+    levels = np.random.default_rng(2).integers(0, 255, (4, 8, 8)).astype(np.uint8)
+    arrays = {"image": levels, "drawing": levels, "is_test": np.array([False, True, False, False])}
+    parts = unpaired.split(arrays, 2, 1, teach=lambda images: 255.0 - images)
+    for (images, drawings), rows in zip(parts, ([0, 2], [3]), strict=True):
+        assert torch.allclose(
+            images.marks.float(), torch.from_numpy(unpaired.DRAWN * (1 - levels[rows] / 255)).float(), atol=1e-3
+        )
+        assert drawings.marks is None
