@@ -126,7 +126,7 @@ class AtomGAN(Adversarial):
     def across(self, batch):
         """A batch's images (K, B, 1, H, W) as ones of the next domain, looking as one of its images, without noise."""
         codes = self.codes_of(batch).roll(-1, 0)
-        return torch.stack([self(*part) for part in zip(*batch, codes, strict=True)])
+        return torch.stack([self(*part) for part in zip(batch.image, batch.vectors, codes, strict=True)])
 
     @torch.inference_mode()
     def learn_codes(self, batches):
@@ -135,7 +135,8 @@ class AtomGAN(Adversarial):
 
     def codes_of(self, batch):
         """The codes (K, B, N) of a batch's images."""
-        return torch.stack([self.code(*part) for part in zip(*batch, self.hparams.domains, strict=True)])
+        parts = zip(batch.image, batch.vectors, self.hparams.domains, strict=True)
+        return torch.stack([self.code(*part) for part in parts])
 
     def domain(self, name):
         """The number of a domain."""
