@@ -27,7 +27,7 @@ WRITES = {
     "07_train_atomgan": {
         *(f"{name}.safetensors" for name in ("atomgan", "cyclegan")),
         *(f"{name}.png" for name in ("crops", "curves", "stages", "rival_stages")),
-        *("dataset.zarr", "defects.csv", "last.ckpt", "summary.json"),
+        *("dataset.zarr", "marks.npz", "defects.csv", "last.ckpt", "summary.json"),
     },
     "08_defects": {"defects.csv", "phases.csv", "fronts.csv", "junction.png", "segmentation.png", "summary.json"},
 }
