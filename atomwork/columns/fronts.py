@@ -20,6 +20,8 @@ BLURRED = 2.5  # spacings from a straight line within which a front may lie that
 STIFF = 0.03  # cost of two unlike neighbouring metals over what a metal's side changes in an image [-]
 PASSES, ROUNDS = 20, 4  # over the metals between two fits, and of fits
 ISLAND = 6  # metals that a crystal has at least
+BORDER = 1.0  # spacings from the image's border within which too little of a metal is seen to tell its side
+ROW = 0.5  # spacings by which a neighbour is further inside
 SMOOTH = 0.7  # spacings over which the line between the metals is drawn straight
 SHORTEST = 4.0  # spacings that a front has at least
 
@@ -112,7 +114,18 @@ def settled(image, found):
         found = turned(image, explained(image, found.sites, before, found.occupancy))
         if (found.side == before).all():
             break
-    return explained(image, found.sites, without_islands(found.sites, found.side), found.occupancy)
+    side = without_islands(found.sites, from_inside(found.sites, found.side, image.shape))
+    return explained(image, found.sites, side, found.occupancy)
+
+
+def from_inside(places, side, shape):
+    """Sides (M,) of metals, of which those at the border are turned where all neighbours further inside are on the other."""
+    depth = np.minimum(places.metals, np.array(shape) - 1 - places.metals).min(1)
+    deeper = (places.six >= 0) & (depth[places.six] > depth[:, None] + ROW * places.spacing)
+    lone = (depth < BORDER * places.spacing) & deeper.any(1)
+    for _ in range(ROUNDS):  # a row after the other, those outside the image last
+        side = np.where(lone & ((side[places.six] != side[:, None]) | ~deeper).all(1), 1 - side, side)
+    return side
 
 
 def without_islands(places, side):

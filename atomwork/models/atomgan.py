@@ -87,7 +87,7 @@ class AtomGAN(Adversarial):
         cycle_weight=10.0,
         odd_weight=4.0,
         code_weight=1.0,
-        taught_weight=50.0,
+        taught_weight=200.0,
         r1=0.5,
         hiding=0.15,
         averaging=0.998,

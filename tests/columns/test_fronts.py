@@ -63,6 +63,19 @@ def test_the_line_is_half_way_between_the_metals_of_either_side():
     assert fronts.between(places.metals, np.zeros_like(side), SHAPE, places.spacing)[1] == []
 
 
+def test_the_other_crystal_is_not_along_the_border():
+    """A row at the border, of which little is seen, is on the side of what is further inside; a front that ends there stays."""
+    places = layout()
+    side = stepped(places)
+    assert (fronts.from_inside(places, side, SHAPE) == side).mean() > 0.98
+    seen = ((places.metals > -places.spacing) & (places.metals < np.array(SHAPE) - 1 + places.spacing)).all(1)
+    depth = np.minimum(places.metals, np.array(SHAPE) - 1 - places.metals).min(1)
+    for value in (0, 1):
+        strip = np.where(depth < 0.8 * places.spacing, value, side)
+        assert (strip != side)[seen].sum() > 20
+        assert (fronts.from_inside(places, strip, SHAPE) != side)[seen].sum() <= 4  # where the front meets the border
+
+
 def test_a_few_metals_are_no_crystal():
     places = layout()
     side = stepped(places)
