@@ -11,7 +11,6 @@ from atomwork.models import unpaired
 from atomwork.models.networks.lattice import noise_like
 
 
-@torch.inference_mode()
 def generate(drawing, reference, *, model="atomgan", seed=0):
     """The image of a drawn specimen: what is where, and how large, follows the drawing; contrast and noise the reference.
 
@@ -28,15 +27,42 @@ def generate(drawing, reference, *, model="atomgan", seed=0):
 
     Raises
     ------
-    ValueError : the drawing or the reference has no lattice
+    ValueError : the drawing or the reference has no lattice, or the reference shows too few columns
     """
-    net, reference = network(model), np.asarray(reference, float)
     drawn = unpaired.drawings(np.asarray(drawing)[None])
-    scaled, vectors = at_working_scale(drawn.image[0], drawn.vectors[0])
-    normal, lattice = unpaired.normalised(reference), bragg.find(reference).vectors
-    code = net.code(*at_working_scale(normal, lattice), "image")
-    made = F.interpolate(by_tiles(net, scaled, vectors, code), drawing.shape, mode="bicubic", align_corners=False)
-    made = made + noise_on(drawing.shape, normal, lattice, seed)
+    return as_recorded(network(model), drawn.image[0], drawn.vectors[0], reference, "image", seed)
+
+
+@torch.inference_mode()
+def as_recorded(net, image, vectors, reference, domain, seed):
+    """An image as one of a domain that a reference is of, with its contrast, intensities and noise.
+
+    Parameters
+    ----------
+    net : AtomGAN
+    image : (H, W) float tensor, grey levels of `unpaired.Domain`
+    vectors : (2, 2) float array, the shortest of its lattice as rows, (y, x) [px]
+    reference : (h, w) float array, intensity [arb.]
+    domain : str, of the reference
+    seed : int, of the noise
+
+    Returns
+    -------
+    (H, W) float array, at the reference's intensities [arb.]
+    """
+    scaled, lattice = at_working_scale(image, vectors)
+    reference = np.asarray(reference, float)
+    normal, own = unpaired.normalised(reference), bragg.find(reference).vectors
+    pattern, repeats = at_working_scale(normal, own)
+    if min(pattern.shape[2:]) < net.side:
+        least = int(np.ceil(net.side * max(normal.shape) / max(pattern.shape)))
+        raise ValueError(
+            f"the reference of {normal.shape[0]} × {normal.shape[1]} px shows too few columns to tell how it looks; "
+            f"give one of {least} × {least} px at least."
+        )
+    made = by_tiles(net, scaled, lattice, net.code(pattern, repeats, domain))
+    made = F.interpolate(made, image.shape, mode="bicubic", align_corners=False)
+    made = made + noise_on(image.shape, normal, own, seed)
     scale = polarity(reference) * unpaired.SPREAD * reference.std()
     return made[0, 0].numpy() * scale + np.median(reference)
 

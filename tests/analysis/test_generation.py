@@ -15,7 +15,7 @@ NOISE = 3.0
 class Same:
     """A network that draws what it sees."""
 
-    hparams = AtomGAN(size="compact").hparams
+    hparams, side = AtomGAN(size="compact").hparams, 64
 
     def code(self, image, vectors, domain):
         assert domain == "image"
@@ -53,3 +53,8 @@ def test_a_small_reference_has_noise_for_a_large_drawing(copied, rng):
     levels, _, _ = drawn(3, 3)
     first, second = (generation.generate(levels, reference(1, rng, (90, 100)), seed=seed) for seed in (1, 2))
     assert (second - first).std() == pytest.approx(np.sqrt(2) * NOISE, rel=0.3)
+
+
+def test_a_reference_of_few_columns_is_refused(copied, rng):
+    with pytest.raises(ValueError, match=r"reference of 40 × 40 px shows too few columns .* give one of \d+ × \d+ px"):
+        generation.generate(drawn(2, 3)[0], reference(1, rng, (40, 40)))
