@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
+from atomwork import weights
 from atomwork.analysis import clusters, odd_columns, phases, segmentation
 from atomwork.analysis.defect_map import DefectMap as DefectMap
 
@@ -57,13 +58,21 @@ def segment(image, *, model="columns", pixel_size=None):
 
     Raises
     ------
-    ValueError : the image isn't one (H, W) frame, or has no lattice
+    ValueError : the image isn't one (H, W) frame, or has no lattice; no such method
     """
     image = np.asarray(image)
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}; segment takes one (H, W) image, so pick a frame of a stack.")
-    found = METHODS.get(model, partial(segmentation.segment, model=model))(image)
-    return replace(found, pixel_size=pixel_size)
+    return replace(method(model)(image), pixel_size=pixel_size)
+
+
+def method(model):
+    """The function that finds an image's defects by a method's name, or a weight's; see `segment`."""
+    if model not in METHODS and not str(model).endswith(".safetensors") and model not in weights.registry():
+        raise ValueError(
+            f"model={model!r} is no method; choose from {', '.join(METHODS)}, or give the path of a weight (.safetensors)."
+        )
+    return METHODS.get(model, partial(segmentation.segment, model=model))
 
 
 def quantify(defect_map):

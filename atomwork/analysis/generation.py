@@ -1,5 +1,7 @@
 """Images of drawn specimens, as a reference image was recorded, by AtomGAN."""
 
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -60,7 +62,7 @@ def as_recorded(net, image, vectors, reference, domain, seed):
             f"the reference of {normal.shape[0]} × {normal.shape[1]} px shows too few columns to tell how it looks; "
             f"give one of {least} × {least} px at least."
         )
-    made = by_tiles(net, scaled, lattice, net.code(pattern, repeats, domain))
+    made = by_tiles(partial(net, code=net.code(pattern, repeats, domain)), scaled, lattice)
     made = F.interpolate(made, image.shape, mode="bicubic", align_corners=False)
     made = made + noise_on(image.shape, normal, own, seed)
     scale = polarity(reference) * unpaired.SPREAD * reference.std()

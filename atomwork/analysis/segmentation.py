@@ -1,4 +1,4 @@
-"""An image drawn as its columns, point defects and fronts by AtomGAN, at the magnification that the network knows."""
+"""An image drawn as its columns, point defects and fronts by AtomGAN or its rival, at the magnification that they know."""
 
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ from atomwork.columns import bragg
 from atomwork.columns.unit_cells import honeycomb_spacing
 from atomwork.models import unpaired
 from atomwork.models.atomgan import AtomGAN
+from atomwork.models.cyclegan import CycleGAN
 from atomwork.simulation.batches import resampled
 from atomwork.simulation.drawing import DEFECT_LEVEL
 
@@ -26,11 +27,15 @@ def network(model):
 @lru_cache(maxsize=2)
 def loaded(model, _stamp):
     """See `network`."""
-    return AtomGAN.from_weights(*weights.load(model)).eval()
+    tensors, settings = weights.load(model)
+    for kind in (AtomGAN, CycleGAN):
+        if set(settings) == set(kind.SETTINGS):
+            return kind.from_weights(tensors, settings).eval()
+    raise ValueError(f"model={model!r} is a weight of neither AtomGAN nor CycleGAN; train one with notebook 07.")
 
 
 def drawn(image, model="atomgan"):
-    """The drawing that AtomGAN makes of an image.
+    """The drawing that AtomGAN, or CycleGAN, makes of an image.
 
     Parameters
     ----------
@@ -47,7 +52,7 @@ def drawn(image, model="atomgan"):
     """
     net, image = network(model), np.asarray(image, float)
     scaled, vectors = at_working_scale(unpaired.normalised(image), bragg.find(image).vectors)
-    levels = by_tiles(net, scaled, vectors, net.codes[net.domain("drawing")][None]).numpy()
+    levels = by_tiles(net.as_drawing, scaled, vectors).numpy()
     return levels[0, 0] * (DEFECT_LEVEL / unpaired.DRAWN), honeycomb_spacing(vectors[0].numpy())
 
 
@@ -61,19 +66,19 @@ def at_working_scale(image, vectors):
 
 
 @torch.inference_mode()
-def by_tiles(net, image, vectors, code):
-    """An image (1, 1, H, W) with its lattice (1, 2, 2), as a code (1, N) has it, in overlapping tiles: (1, 1, H, W) tensor."""
+def by_tiles(draw, image, vectors):
+    """What ``draw`` makes of an image (1, 1, H, W) and its lattice (1, 2, 2), in overlapping tiles: (1, 1, H, W) tensor."""
     made = torch.empty_like(image)
     for top in confidence.tile_starts(image.shape[2], TILE, OVERLAP):
         for left in confidence.tile_starts(image.shape[3], TILE, OVERLAP):
             tile = image[..., top : top + TILE, left : left + TILE]
             y0, x0 = (OVERLAP // 2 if start else 0 for start in (top, left))
-            made[..., top + y0 : top + TILE, left + x0 : left + TILE] = net(tile, vectors, code)[..., y0:, x0:]
+            made[..., top + y0 : top + TILE, left + x0 : left + TILE] = draw(tile, vectors)[..., y0:, x0:]
     return made
 
 
 def segment(image, model="atomgan"):
-    """What AtomGAN draws of an image, read; see `drawings.read` for what it returns and `drawn` for the rest."""
+    """What a network draws of an image, read; see `drawings.read` for what it returns and `drawn` for the rest."""
     levels, spacing = drawn(image, model)
     found = drawings.read(levels, spacing, source=str(model))
     return found.magnified(np.divide(np.shape(image), levels.shape), np.shape(image))

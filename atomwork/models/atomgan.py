@@ -75,6 +75,8 @@ class AtomGAN(Adversarial):
     Cheng et al., Sci. China Inf. Sci. 66 (2023) 160410; Choi et al., CVPR (2020) 8185.
     """
 
+    SETTINGS = ("size", "domains")  # of a weight
+
     def __init__(
         self,
         size="compact",
@@ -116,6 +118,10 @@ class AtomGAN(Adversarial):
     def forward(self, image, vectors, code):
         """Images (B, 1, H, W) with lattices (B, 2, 2) as ones of the domain that codes (1 or B, N) are of, without noise."""
         return self.average.module["generator"](self.seen(image, vectors), code.expand(len(image), -1))
+
+    def as_drawing(self, image, vectors):
+        """Images (B, 1, H, W) with lattices (B, 2, 2) as drawings, of the mean look that `learn_codes` has kept."""
+        return self(image, vectors, self.codes[self.domain("drawing")][None])
 
     def code(self, reference, vectors, domain):
         """How references (B, 1, H, W) of a domain look, (B, N)."""

@@ -35,6 +35,8 @@ class CycleGAN(Adversarial):
     Zhu et al., ICCV (2017) 2223.
     """
 
+    SETTINGS = ("width", "blocks")  # of a weight
+
     def __init__(
         self,
         width=64,
@@ -57,6 +59,10 @@ class CycleGAN(Adversarial):
         if domain not in DOMAINS:
             raise ValueError(f"domain={domain!r} is none of this model's; choose from {', '.join(DOMAINS)}.")
         return BRIGHTEST * self.drawing[DOMAINS.index(domain)](image / BRIGHTEST)
+
+    def as_drawing(self, image, _):
+        """Images (B, 1, H, W) as drawings."""
+        return self(image, "drawing")
 
     @torch.inference_mode()
     def across(self, batch):
@@ -126,7 +132,7 @@ class CycleGAN(Adversarial):
 
     def to_weights(self):
         """Tensors and settings of the generators, for `weights.save`."""
-        return self.drawing.state_dict(), {"width": self.hparams.width, "blocks": self.hparams.blocks}
+        return self.drawing.state_dict(), {name: self.hparams[name] for name in self.SETTINGS}
 
     @classmethod
     def from_weights(cls, tensors, settings):

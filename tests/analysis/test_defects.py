@@ -73,5 +73,5 @@ def test_every_method_is_called_by_its_name(model, source):
 def test_what_is_no_image_or_no_method_is_refused(rng):
     with pytest.raises(ValueError, match=r"image has shape \(2, 64, 64\); segment takes one \(H, W\) image"):
         defects.segment(np.zeros((2, 64, 64)))
-    with pytest.raises(KeyError, match="nonesuch"):
+    with pytest.raises(ValueError, match="model='nonesuch' is no method; choose from columns, kmeans, pca, or give the path"):
         defects.segment(seen(1)["image"], model="nonesuch")

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from atomwork import weights
 from atomwork.analysis import defect_scores, drawings, segmentation
 from atomwork.models import unpaired
 from atomwork.models.atomgan import AtomGAN
+from atomwork.models.cyclegan import CycleGAN
 from atomwork.simulation.drawing import DEFECT_LEVEL
 from tests.analysis.test_drawings import drawn
 
@@ -15,15 +17,11 @@ class Copy:
     """A network that undoes what was done to grey levels, and else draws what it sees."""
 
     def __init__(self, levels):
-        self.hparams, self.codes = AtomGAN(size="compact").hparams, torch.zeros(2, 16)
         self.offset, self.spread = np.median(levels), unpaired.SPREAD * levels.std()
 
-    def domain(self, _):
-        return 1
-
-    def __call__(self, image, vectors, code):
+    def as_drawing(self, image, vectors):
         assert image.shape[2] % 8 == image.shape[3] % 8 == 0
-        assert len(vectors) == len(code) == len(image)
+        assert len(vectors) == len(image)
         return (image * self.spread + self.offset) * (unpaired.DRAWN / DEFECT_LEVEL)
 
 
@@ -43,9 +41,26 @@ def test_what_is_drawn_is_read_on_the_images_pixels(tile, monkeypatch):
     assert scores.front_rms < 0.3
 
 
+@pytest.mark.parametrize("make", [lambda: AtomGAN(size="compact"), lambda: CycleGAN(width=4, blocks=1)])
+def test_weights_of_either_network_are_known_by_their_settings(make, tmp_path):
+    """The network that draws is the one that was saved, of whichever kind."""
+    path, model = tmp_path / "w.safetensors", make().eval()
+    weights.save(path, *model.to_weights())
+    levels = drawn(4, 5)[0]
+    image, vectors = torch.rand(1, 1, 64, 64), torch.tensor([[[10.0, 0], [0, 10]]])
+    with torch.inference_mode():
+        assert torch.allclose(segmentation.network(path).as_drawing(image, vectors), model.as_drawing(image, vectors))
+    assert segmentation.drawn(levels, path)[0].max() <= 255 * unpaired.BRIGHTEST / unpaired.DRAWN
+
+
+def test_a_weight_of_another_network_is_refused():
+    with pytest.raises(ValueError, match=r"model='atomid' is a weight of neither AtomGAN nor CycleGAN; .* notebook 07"):
+        segmentation.network("atomid")
+
+
 def test_tiles_cover_an_image_once(monkeypatch):
     monkeypatch.setattr(segmentation, "TILE", 128)
     image = torch.rand(1, 1, 304, 224)
     net = Copy(np.zeros(4))
     net.spread, net.offset = DEFECT_LEVEL / unpaired.DRAWN, 0.0
-    assert torch.allclose(segmentation.by_tiles(net, image, torch.zeros(1, 2, 2), net.codes[:1]), image, atol=1e-6)
+    assert torch.allclose(segmentation.by_tiles(net.as_drawing, image, torch.zeros(1, 2, 2)), image, atol=1e-6)
