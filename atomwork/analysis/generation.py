@@ -1,16 +1,21 @@
 """Images of drawn specimens, as a reference image was recorded, by AtomGAN."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from atomwork.analysis import detect
 from atomwork.analysis.segmentation import at_working_scale, by_tiles, network
-from atomwork.columns import bragg
+from atomwork.columns import bragg, matching
 from atomwork.columns.polarity import polarity
 from atomwork.models import unpaired
 from atomwork.models.networks.lattice import noise_like
+
+FAR = 0.5  # spacings from where it was drawn within which a column is the same
+SEEN = 0.5  # share of a kind's columns that are seen where the kind can be seen
 
 
 def generate(drawing, reference, *, model="atomgan", seed=0):
@@ -77,3 +82,56 @@ def noise_on(shape, reference, vectors, seed):
         repeated = np.take(repeated, np.minimum(take, 2 * repeated.shape[axis] - 1 - take), axis)
     chance = torch.Generator().manual_seed(seed)
     return noise_like(torch.from_numpy(repeated)[None, None], torch.from_numpy(np.float32(vectors))[None], chance)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Whether the columns of a generated image are where they were drawn.
+
+    Attributes
+    ----------
+    rms : float, root mean square distance of columns from where they were drawn, over the spacing [-]
+    columns, created, lost : int, columns that were drawn and can be seen, seen where none was drawn, and not seen
+    """
+
+    rms: float
+    columns: int
+    created: int
+    lost: int
+
+
+def kept(image, columns, kinds, spacing):
+    """Look for the drawn columns in a generated image.
+
+    Kinds of columns of which the reference's contrast shows few can neither be lost nor tell where they are.
+
+    Parameters
+    ----------
+    image : (H, W) float array
+    columns : (N, 2) float array, drawn columns, (y, x) [px]
+    kinds : (N,) array, what each of them is, such as its atomic number
+    spacing : float, distance of neighbouring columns [px]
+
+    Returns
+    -------
+    Kept : of columns at least a spacing within the image
+    """
+    columns, kinds = (np.asarray(table) for table in (columns, kinds))
+    found = detect.locate(image)[["y", "x"]].to_numpy(float)
+    inner_found, inner = (within(places, np.shape(image), spacing) for places in (found, columns))
+    paired = matching.match(found, columns, tolerance=FAR * spacing)
+    seen = np.isin(np.arange(len(columns)), paired.pairs[:, 1])
+    visible = inner & np.isin(kinds, [kind for kind in np.unique(kinds) if seen[inner & (kinds == kind)].mean() > SEEN])
+    stray = ~np.isin(np.arange(len(found)), paired.pairs[:, 0]) & inner_found
+    apart = paired.distances[visible[paired.pairs[:, 1]]] / spacing
+    return Kept(
+        rms=float(np.sqrt(np.mean(apart**2))) if len(apart) else np.nan,
+        columns=int(visible.sum()),
+        created=int(stray.sum()),
+        lost=int((visible & ~seen).sum()),
+    )
+
+
+def within(places, shape, margin):
+    """Which places (N, 2) lie at least a margin [px] inside an image."""
+    return ((places >= margin) & (places <= np.array(shape) - 1 - margin)).all(1)

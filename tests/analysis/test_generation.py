@@ -58,3 +58,17 @@ def test_a_small_reference_has_noise_for_a_large_drawing(copied, rng):
 def test_a_reference_of_few_columns_is_refused(copied, rng):
     with pytest.raises(ValueError, match=r"reference of 40 × 40 px shows too few columns .* give one of \d+ × \d+ px"):
         generation.generate(drawn(2, 3)[0], reference(1, rng, (40, 40)))
+
+
+def test_columns_that_move_appear_or_vanish_are_counted(rng):
+    """Bright metals and chalcogens too faint to be seen, each metal 0.4 px off; one more, two less."""
+    y, x = np.mgrid[:160, :160]
+    metals = np.array([(9 + 14 * k, 10 + 16 * j + 8 * (k % 2)) for k in range(11) for j in range(9)], float)
+    chalcogens = metals + (0, 8) + (4.6, 0)
+    there = np.delete(metals + (0.4, 0), [40, 52], 0)
+    made = sum(np.exp(-((y - p[0]) ** 2 + (x - p[1]) ** 2) / 8) for p in [*there, (88.3, 98.0)])
+    both, kinds = np.concatenate([metals, chalcogens]), np.repeat([42, 16], len(metals))
+    result = generation.kept(100 * made + rng.normal(0, 1, made.shape), both, kinds, 9.2)
+    assert (result.created, result.lost) == (1, 2)
+    assert result.rms == pytest.approx(0.4 / 9.2, rel=0.1)
+    assert 50 < result.columns < len(metals)
