@@ -49,12 +49,12 @@ def adapt(simulated, recorded, out_dir, *, max_steps=1500, resume_from=None, see
     stream = unpaired.UnpairedStream(*parts, side=model.side, seed=seed, validation_batches=2, **steps)
     training.fit(model, stream, Path(out_dir), resume_from=resume_from, progress=progress)
     chosen = np.random.default_rng(seed).integers(len(recorded), size=len(simulated))
-    return [
-        generation.as_recorded(
-            model.eval(), unpaired.normalised(image), unpaired.vectors_of(image), recorded[other], "recorded", k
-        )
-        for k, (image, other) in enumerate(wrap(list(zip(simulated, chosen, strict=True))))
-    ]
+    model.eval()
+    made = []
+    for k, (image, other) in enumerate(wrap(list(zip(simulated, chosen, strict=True)))):
+        seen = unpaired.normalised(image), unpaired.vectors_of(image)
+        made.append(generation.as_recorded(model, *seen, recorded[other], "recorded", k))
+    return made
 
 
 def of_one_size(images):

@@ -10,9 +10,8 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from atomwork.analysis import defect_scores, defects
+from atomwork.analysis import confidence, defect_scores, defects
 from atomwork.simulation import stores
-from atomwork.simulation.batches import resampled
 
 PARTS = ("image", "columns", "defects", "front", "settings")
 
@@ -49,8 +48,9 @@ def row(path, task):
     store = stores.load(path)
     arrays = {name: store[name][number] for name in PARTS}
     settings = dict(zip(store.attrs["parameters"]["settings"], map(float, arrays["settings"]), strict=True))
-    image, truth = magnified(arrays["image"], defect_scores.Truth.of(arrays), magnification)
-    with threadpool_limits(1):  # the processes share the cores
+    # the processes share the cores, and a forked one would wait for ever for threads that only its parent has
+    with threadpool_limits(1):
+        image, truth = magnified(arrays["image"], defect_scores.Truth.of(arrays), magnification)
         scores = defect_scores.scored(defects.segment(image, model=method), truth)
     named = {name: getattr(scores, name) for name in ("hits", "false", "missed", "front_rms", "area_error")}
     confusion = zip(("whole_whole", "whole_odd", "odd_whole", "odd_odd"), scores.confusion.ravel().tolist(), strict=True)
@@ -60,11 +60,8 @@ def row(path, task):
 
 def magnified(image, truth, magnification):
     """An image (H, W) and its truth on that many times as many pixels along either axis."""
-    if magnification == 1:
-        return image, truth
-    size = [round(length * magnification) for length in image.shape]
-    pixels = resampled(torch.from_numpy(image)[None, None].float(), size)[0, 0].numpy()
-    return pixels, truth.magnified(np.divide(size, image.shape))
+    pixels = confidence.magnified(torch.from_numpy(image)[None, None].float(), magnification)[0, 0].numpy()
+    return pixels, truth.magnified(np.divide(pixels.shape, image.shape))
 
 
 def pooled(table, by="method"):

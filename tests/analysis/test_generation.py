@@ -15,7 +15,7 @@ NOISE = 3.0
 class Same:
     """A network that draws what it sees."""
 
-    hparams, side = AtomGAN(size="compact").hparams, 64
+    side = AtomGAN(size="compact").side
 
     def code(self, image, vectors, domain):
         assert domain == "image"

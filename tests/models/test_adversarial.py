@@ -213,15 +213,9 @@ def test_a_texture_is_no_way_back(torch_rng):
     column = torch.exp(-0.5 * (torch.hypot(torch.arange(32)[:, None] - 15.0, torch.arange(32) - 15.0) / 2) ** 2)
 
     def kept(pattern):
-        lattice = SQUARE.expand(2, 2, 2)
-        blank, drawn = torch.zeros(2, 1, 32, 32), pattern.expand(2, 1, 32, 32)
-        made = [
-            model.draw(with_lattices(blank[None].expand(2, -1, -1, -1, -1)), torch_rng)._replace(
-                drawn=model.seen(image, lattice), vectors=lattice
-            )
-            for image in (drawn, blank)
-        ]
-        marked, noise = (model.hidden(part, torch.Generator().manual_seed(1))[:, :1] for part in made)
+        made, drawn = model.draw(with_lattices(torch.zeros(2, 1, 1, 32, 32)), torch_rng), pattern.expand(2, 1, 32, 32)
+        parts = [made._replace(drawn=model.seen(image, made.vectors)) for image in (drawn, torch.zeros(2, 1, 32, 32))]
+        marked, noise = (model.hidden(part, torch.Generator().manual_seed(1))[:, :1] for part in parts)
         return ((marked - noise) * pattern).sum() / (drawn * pattern).sum()
 
     assert kept(torch.where(parity % 2 == 0, 1.0, -1.0)) < 0.15
