@@ -19,8 +19,6 @@ from atomwork.simulation import datasets
 FEW = 4  # frames below which a quarter of each is held back in place of whole ones
 SMALLEST = 64  # px, shortest side of such a quarter
 SHARES = tuple(k / 8 for k in range(1, 9))  # of the way from the old weights to the trained ones, that are tried [-]
-REMINDERS = 60  # simulated training frames of each group from which the judge learns beside the user's own
-SIMULATED = 16  # batches of simulated validation images
 LOST = 0.003  # F1 on them that may be lost, so that by chance no more than 0.005 is lost on others [-]
 # some hundred steps are too few for the slow average of a long training; and what is new most often is the scale
 LEARNING = {"averaging": 0.98, "spacing_weight": 1.0, "frozen_statistics": True}
@@ -54,6 +52,8 @@ def finetune(
     max_steps=300,
     learning_rate=2e-3,
     seed=0,
+    validation_batches=16,
+    judge_frames=60,
     progress=True,
 ):
     """Go on training a detector on labelled frames.
@@ -72,6 +72,8 @@ def finetune(
     max_steps : int, of 16 crops, half of them simulated; some 0.7 s each on two CPU cores, and then two minutes for the judge
     learning_rate : float, at its highest
     seed : int
+    validation_batches : int, of 16 simulated images by which it is noticed what is lost
+    judge_frames : int, simulated training frames of each group from which the judge learns beside the user's own
     progress : bool, show a progress bar
 
     Returns
@@ -97,10 +99,10 @@ def finetune(
     candidate = Path(out_dir) / "candidate.safetensors"
     if net.judge is not None:
         weights.save(candidate, *net.to_weights())
-        reminders = list(labelled.drawn(REMINDERS, "training"))
+        reminders = list(labelled.drawn(judge_frames, "training"))
         net.take(judging.learned_on(net.judge, seen, reminders, model=candidate, seed=seed, progress=progress))
     trained = net.to_weights()[0]
-    simulated = [frame for batch in datasets.validation_batches(SIMULATED) for frame in of_batch(batch)]
+    simulated = [frame for batch in datasets.validation_batches(validation_batches) for frame in of_batch(batch)]
     judges = {"held back": unseen, "simulated": simulated}
     rows = {0.0: scores(judges, model)}
     for share in SHARES:

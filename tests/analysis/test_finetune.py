@@ -69,10 +69,9 @@ def test_what_can_not_be_learned_from_is_refused(tmp_path, frames, labels, sente
 
 def test_columns_unlike_any_in_training_are_learned_in_minutes(rng, tmp_path, monkeypatch):
     """Rings: each shows the shipped detector several columns or none; simulated images must not suffer."""
-    monkeypatch.setattr(finetune, "SIMULATED", 2)
     monkeypatch.setattr(finetune, "LOST", 0.02)  # two batches know F1 no better
     frames, labels = zip(*[rings(rng) for _ in range(4)], strict=True)
-    tuned = finetune.finetune(frames, labels, tmp_path, max_steps=100, progress=False)
+    tuned = finetune.finetune(frames, labels, tmp_path, max_steps=100, validation_batches=2, progress=False)
     before, after = tuned.scores.loc[0.0], tuned.scores.loc[tuned.share]
     assert after["held back"] > before["held back"] + 0.1
     assert after["simulated"] >= before["simulated"] - finetune.LOST
