@@ -18,8 +18,8 @@ class Unpaired(NamedTuple):
     ----------
     image : (K, B, 1, H, W) float tensor, grey levels of about −1…1
     vectors : (K, B, 2, 2) float tensor, the shortest vectors of each image's lattice as rows, (y, x) [px]
-    marks : (K, B, 1, H, W) float tensor, what of each image another method would draw of its defects, at the grey levels of
-        drawings and 0 elsewhere, NaN where nothing is known of it; None if of no image
+    marks : (K, B, 1, H, W) float tensor, what of each image another method would draw, at the grey levels of drawings;
+        negative where it says no more than that there is no defect and no front, NaN where it says nothing; None if of no image
     """
 
     image: torch.Tensor
@@ -92,7 +92,7 @@ class Adversarial(pl.LightningModule):
     def training_step(self, batch, _):
         """The judging networks learn from what is drawn, then the drawing ones from their judgement."""
         chance = self.chance()
-        drawer, judge = self.optimizers()
+        drawer, judge, *_ = self.optimizers()
         made = self.draw(batch, chance)
         losses = self.judges_losses(batch, made)
         # only the drawer's optimiser counts: each that Lightning steps would be a step of its own
@@ -109,13 +109,13 @@ class Adversarial(pl.LightningModule):
         losses = self.drawers_losses(batch, self.draw(batch, chance), chance)
         self.log_dict({f"val_{name}": loss for name, loss in losses.items()}, batch_size=batch.image.shape[1])
 
-    def descend(self, optimizer, losses):
-        """One step down the sum of losses; what is no number stops the training before it is taken."""
+    def descend(self, optimizer, losses, rate="learning_rate"):
+        """One step down the sum of losses; one that is no number stops the training before, and says which rate to lower."""
         for name, loss in losses.items():
             if not math.isfinite(loss.item()):
                 raise FloatingPointError(
-                    f"the loss {name!r} is {loss.item()} at step {self.global_step} with learning_rate="
-                    f"{self.hparams.learning_rate:g}; resume from last.ckpt with a lower learning_rate, or train at 32 bits."
+                    f"the loss {name!r} is {loss.item()} at step {self.global_step} with {rate}="
+                    f"{self.hparams[rate]:g}; resume from last.ckpt with a lower {rate}, or train at 32 bits."
                 )
         optimizer.zero_grad()
         self.manual_backward(sum(losses.values()))

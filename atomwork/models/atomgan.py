@@ -1,5 +1,6 @@
 """AtomGAN: images drawn as those of another domain without a single pair, such as micrographs as drawings of their defects."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -15,11 +16,14 @@ from atomwork.simulation.drawing import DEFECT_LEVEL, LEVELS
 
 DOMAINS = ("image", "drawing")
 PUBLISHED = {"size": "paper", "learning_rate": 1e-4, "cycle_weight": 1.0, "code_weight": 1.0, "r1": 0.0}
-PUBLISHED |= {"adversarial": "logistic", "hiding": 0.0, "recorded": (), "odd_weight": 0.0, "taught_weight": 0.0}
+PUBLISHED |= {"adversarial": "logistic", "hiding": 0.0, "recorded": (), "odd_weight": 0.0, "taught_weight": 0.0, "lessons": 0}
 ODD = 2.0  # how strongly the networks see what the lattice does not repeat [-]
 NOISE = 0.3  # grey level of −1…1 below which what the lattice does not repeat counts by its square, above by itself
 BRIGHTEST_ATOM = DRAWN * LEVELS[1] / DEFECT_LEVEL  # grey level of −1…1
+FAINTEST = 1e-3  # grey level of −1…1 below zero that marks are where they are not known, at least
 FINEST = 3  # px, side of the squares over which what is drawn is averaged before it is drawn back
+LESSON_BETAS = (0.9, 0.99)  # Adam's, where no party learns against another
+RISE = 0.1  # of all lessons, over which their learning rate rises [-]
 
 
 class Made(NamedTuple):
@@ -43,6 +47,18 @@ class Made(NamedTuple):
     code: torch.Tensor
 
 
+def unlike_marks(drawn, marks, above):
+    """How far drawings are from marks, see `Unpaired`: scalar tensor.
+
+    Parameters
+    ----------
+    drawn, marks : (B, 1, H, W) float tensors
+    above : float, grey level above which marks are to be met; elsewhere nothing is to outshine atoms
+    """
+    unlike = torch.where(marks > above, (drawn - marks).abs(), F.relu(drawn - BRIGHTEST_ATOM))
+    return torch.where(marks.isnan(), 0.0, unlike).mean()
+
+
 class AtomGAN(Adversarial):
     """One generator, one encoder and one discriminator for any number of domains.
 
@@ -60,6 +76,9 @@ class AtomGAN(Adversarial):
     cycle_weight, code_weight : float, λ1 and λ2 of the paper [-]
     odd_weight : float, weight of what the lattice does not repeat, beside the image, on the way there and back [-]
     taught_weight : float, weight of the difference of drawings from the marks of a batch, where it has any [-]
+    lessons : int, of the steps, those at the start in which the drawing networks learn from the marks alone, a fifth of the
+        cost of others; none where a batch has no marks
+    lesson_rate : float, Adam's learning rate in these at its highest
     r1 : float, weight of the discriminator's steepness at real images [-]
     hiding : float, standard deviation of the noise on what is drawn before it is drawn back [grey levels of −1…1]; with
         any, it is also made as blurred as columns are, so that nothing can be hidden in a texture; 0 leaves it
@@ -89,7 +108,9 @@ class AtomGAN(Adversarial):
         cycle_weight=10.0,
         odd_weight=4.0,
         code_weight=1.0,
-        taught_weight=200.0,
+        taught_weight=100.0,
+        lessons=0,
+        lesson_rate=1e-3,
         r1=0.5,
         hiding=0.15,
         averaging=0.998,
@@ -204,18 +225,58 @@ class AtomGAN(Adversarial):
             "code": self.hparams.code_weight * F.l1_loss(self.drawing["encoder"](made.drawn, made.wanted), made.code),
         }
         if self.hparams.odd_weight:
-            odd = F.smooth_l1_loss(unrepeated(again, made.vectors), made.source[:, 1:] / ODD, beta=NOISE)
-            losses["odd"] = self.hparams.cycle_weight * self.hparams.odd_weight * odd
+            losses["odd"] = self.odd(again, made.source, made.vectors)
         if self.hparams.taught_weight and made.marks is not None:
-            losses["taught"] = self.hparams.taught_weight * self.unlike_marks(made)
+            drawings = made.wanted == self.domain("drawing")
+            unlike = unlike_marks(made.drawn[drawings, :1], made.marks[drawings], BRIGHTEST_ATOM)
+            losses["taught"] = self.hparams.taught_weight * unlike
         return losses
 
-    def unlike_marks(self, made):
-        """How far drawings are from the marks of their images, and above the brightest atom where nothing is marked."""
-        drawn, marks = made.drawn[:, :1], made.marks
-        unlike = torch.where(marks > BRIGHTEST_ATOM, (drawn - marks).abs(), F.relu(drawn - BRIGHTEST_ATOM))
-        known = ~marks.isnan() & (made.wanted == self.domain("drawing"))[:, None, None, None]
-        return torch.where(known, unlike, 0.0).mean()
+    def configure_optimizers(self):
+        """Adam for either party, and for the drawing one in its lessons."""
+        lessons = torch.optim.Adam(self.drawing.parameters(), lr=self.hparams.lesson_rate, betas=LESSON_BETAS)
+        return [*super().configure_optimizers(), lessons]
+
+    def training_step(self, batch, index):
+        """A lesson as long as there are any, else see `Adversarial`."""
+        if self.global_step >= self.hparams.lessons or batch.marks is None:
+            return super().training_step(batch, index)
+        losses = self.lesson(batch)
+        self.log_dict({f"train_{name}": loss.detach() for name, loss in losses.items()}, batch_size=batch.image.shape[1])
+        teacher = self.optimizers()[-1]
+        teacher.param_groups[0]["lr"] = self.hparams.lesson_rate * self.share_of_rate(self.global_step)
+        self.descend(teacher, losses, rate="lesson_rate")
+
+    def lesson(self, batch):
+        """Images drawn as their marks are, and these drawn as the images: losses by name.
+
+        All images that are no drawings themselves are drawn, each with a drawing of the batch as its reference.
+        """
+        drawing, names = self.domain("drawing"), torch.arange(len(batch.image), device=batch.image.device)
+        others = names != drawing
+        image, marks, vectors = (part[others].flatten(0, 1) for part in (batch.image, batch.marks, batch.vectors))
+        own = names[others].repeat_interleave(batch.image.shape[1])
+        source, wanted = self.seen(image, vectors), torch.full_like(own, drawing)
+        reference = self.seen(batch.image[drawing], batch.vectors[drawing]).repeat(len(batch.image) - 1, 1, 1, 1)
+        drawn = self.drawing["generator"](source, self.drawing["encoder"](reference, wanted))
+        known = marks > -FAINTEST
+        marked = self.seen(torch.where(known, marks, 0.0), vectors)
+        again = self.drawing["generator"](marked, self.drawing["encoder"](source, own))
+        return {
+            "taught": self.hparams.taught_weight * unlike_marks(drawn, marks, -FAINTEST),
+            "cycle": self.hparams.cycle_weight * torch.where(known, again - image, 0.0).abs().mean(),
+            "odd": self.odd(again, source, vectors, known),
+        }
+
+    def odd(self, again, source, vectors, known=True):
+        """How far what the lattice does not repeat is from that of the first image, where ``known``: scalar tensor."""
+        unlike = F.smooth_l1_loss(unrepeated(again, vectors), source[:, 1:] / ODD, beta=NOISE, reduction="none")
+        return self.hparams.cycle_weight * self.hparams.odd_weight * (unlike * known).mean()
+
+    def share_of_rate(self, step):
+        """The learning rate of a lesson over the highest one: it rises in a straight line and falls as a cosine does to 0."""
+        done = (step + 1) / self.hparams.lessons
+        return done / RISE if done < RISE else 0.5 + 0.5 * math.cos(math.pi * (done - RISE) / (1 - RISE))
 
     def on_train_batch_end(self, *_):
         """Follow the drawing networks with their exponential average."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from atomwork.analysis import defect_scores, defects, drawings, teaching
 from atomwork.analysis.defect_scores import Truth
@@ -21,6 +22,21 @@ def test_marks_say_what_was_found(junction):
     scores = defect_scores.scored(again, Truth(np.empty((0, 2)), points, found.fronts[0]))
     assert (scores.hits, scores.false, scores.missed) == (3, 0, 0)
     assert scores.front_rms < 0.1
+
+
+def test_columns_are_drawn_where_they_are_known(junction):
+    """All of a drawing's atoms are the specimen's, and none is missing within what is known, which is most of the image."""
+    found = defects.segment(junction["image"], model="columns")
+    levels = drawings.marks(found)
+    known = levels > drawings.UNKNOWN
+    assert 0.7 < known.mean() < 0.95
+    drawn = drawings.read(np.where(known, levels, 0), found.spacing).columns[["y", "x"]].to_numpy(float)
+    truth, line = Truth.of(junction), cKDTree(defect_scores.dense(found.fronts[0], (256, 256)))
+    columns, drawn = (places[line.query(places)[0] > found.spacing] for places in (truth.columns, drawn))  # it covers others
+    sure = known[tuple(np.clip(np.round(columns).astype(int), 0, 255).T)]
+    near = 0.4 * found.spacing
+    assert (cKDTree(drawn).query(columns[sure])[0] < near).mean() > 0.99
+    assert (cKDTree(np.concatenate([truth.columns, truth.points])).query(drawn)[0] < near).mean() > 0.99
 
 
 def test_a_killed_call_goes_on_where_it_was(junction, rng, tmp_path, monkeypatch):

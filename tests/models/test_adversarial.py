@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from atomwork import weights
 from atomwork.models import cyclegan, training
 from atomwork.models.adversarial import Unpaired, judged, steepness
-from atomwork.models.atomgan import PUBLISHED, AtomGAN
+from atomwork.models.atomgan import BRIGHTEST_ATOM, PUBLISHED, AtomGAN, unlike_marks
 from atomwork.models.cyclegan import CycleGAN
 from atomwork.models.networks import translation
 from atomwork.models.networks.resnet import PatchDiscriminator, ResNetGenerator
@@ -58,15 +58,23 @@ class Dots(Dataset):
         return with_lattices(dots * torch.linspace(1, -1, self.domains)[:, None, None, None, None])
 
 
+def unchanged(batch):
+    return batch
+
+
 class Stream(pl.LightningDataModule):
     """Two batches an epoch, each seen once."""
 
+    def __init__(self, change=unchanged):
+        super().__init__()
+        self.change = change
+
     def train_dataloader(self):
         first = self.trainer.global_step
-        return DataLoader(Dots(range(first, first + 2)), batch_size=None)
+        return DataLoader(list(map(self.change, Dots(range(first, first + 2)))), batch_size=None)
 
 
-def trained(model, folder, steps, **resume):
+def trained(model, folder, steps, change=unchanged, **resume):
     """The losses of every step of a run."""
     losses = []
 
@@ -79,7 +87,7 @@ def trained(model, folder, steps, **resume):
     trainer = pl.Trainer(
         accelerator="cpu", max_steps=steps, reload_dataloaders_every_n_epochs=1, callbacks=[Recorder(), keeper], **quiet
     )
-    trainer.fit(model, Stream(), weights_only=True, **resume)
+    trainer.fit(model, Stream(change), weights_only=True, **resume)
     assert trainer.global_step == steps
     return losses
 
@@ -233,28 +241,70 @@ def test_what_is_drawn_as_a_recorded_domain_has_the_noise_of_its_reference(torch
     assert noise[4:].std().item() == pytest.approx(0.4, rel=0.15)
 
 
+def marked(batch):
+    """A batch of dots with drawings of its images as marks, those of the other sign; of the last image nothing is known."""
+    marks = -batch.image.clamp(max=0.5) + 0.5
+    marks[0, -1], marks[1] = math.nan, math.nan
+    return batch._replace(marks=marks)
+
+
 def test_drawings_are_taught_their_marks_and_nothing_else():
     """Any atoms may be drawn where nothing is marked; images, and drawings of images of which nothing is known, are free."""
-    model = gan()
-    marks = torch.zeros(2, 2, 1, 16, 16)
-    marks[0, :, :, 4:7] = 1.0
-    marks[0, 1] = math.nan
+    marks = torch.zeros(2, 1, 16, 16)
+    marks[0, :, 4:7], marks[0, :, 10:] = 1.0, -0.01
     marks[1] = math.nan
-    made = model.draw(with_lattices(torch.zeros(2, 2, 1, 16, 16))._replace(marks=marks), torch.Generator().manual_seed(1))
+    right = torch.where(marks[:1] > 0, 1.0, 0.5)
 
-    def unlike(index, drawn):
-        whole = torch.full((4, 1, 16, 16), 5.0)
-        whole[made.wanted == 1] = 0.0  # as atoms are
-        whole[0] = torch.where(marks[0, 0] > 0, 1.0, 0.5)
-        whole[index] = drawn
-        return model.unlike_marks(made._replace(drawn=whole)).item()
+    def unlike(first, second=right, above=BRIGHTEST_ATOM):
+        return unlike_marks(torch.cat([first, second]), marks, above).item()
 
+    assert unlike(right) == unlike(right, -right) == 0
+    assert unlike(torch.full_like(right, 0.5)) > 0.01  # a mark is missed
+    assert unlike(torch.ones_like(right)) > 0.01  # all is marked
+    exact = torch.where(marks[:1] < 0, 0.5, marks[:1])  # any atoms where these are not known
+    assert unlike(exact, above=-0.001) == 0
+    assert unlike(right, above=-0.001) > 0.01
+
+
+def test_only_drawings_of_marked_images_are_judged_by_marks(torch_rng):
+    model, batch = gan(), marked(Dots([3])[0])
+    made = model.draw(batch, torch_rng)
     assert made.wanted.tolist() == [1, 1, 0, 0]
-    right = torch.where(marks[0, 0] > 0, 1.0, 0.5)
-    assert unlike(0, right) == 0
-    assert unlike(0, torch.full_like(right, 0.5)) > 0.01  # a mark is missed
-    assert unlike(0, torch.ones_like(right)) > 0.01  # all is marked
-    assert unlike(1, torch.ones_like(right)) == unlike(3, -right) == 0
+
+    def taught(index, level):
+        drawn = made.drawn.clone()
+        drawn[index, 0] = level
+        return model.drawers_losses(batch, made._replace(drawn=drawn), torch_rng)["taught"].item()
+
+    assert taught(0, -3.0) != taught(0, 3.0)
+    assert taught(1, -3.0) == taught(1, 3.0) == taught(2, 3.0) == taught(3, 3.0)  # not known; images
+
+
+def test_lessons_come_first_and_leave_the_judges_as_they_are(tmp_path):
+    """Marks alone are learned from, there and back, and the rate ends at zero; then all take part."""
+    model = gan(lessons=60, lesson_rate=3e-3)
+    before = {name: tensor.clone() for name, tensor in model.judging.state_dict().items()}
+    losses = trained(model, tmp_path, 60, change=marked)
+    assert losses[0].keys() == {"train_taught", "train_cycle", "train_odd"}
+    for name in ("train_taught", "train_cycle"):
+        assert np.mean([loss[name] for loss in losses[-10:]]) < 0.5 * np.mean([loss[name] for loss in losses[:10]])
+    assert model.optimizers()[-1].param_groups[0]["lr"] < 1e-5
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.judging.state_dict().items())
+    last = tmp_path / "last.ckpt"
+    later = trained(gan(lessons=60), tmp_path, 62, change=marked, ckpt_path=last)
+    assert {"train_taught", "train_real", "train_deceiving"} < later[-1].keys()
+
+
+def test_without_marks_there_are_no_lessons(tmp_path):
+    assert "train_real" in trained(gan(lessons=5), tmp_path, 1)[0]
+
+
+@pytest.mark.parametrize("done", [1, 3, 9, 50, 99])
+def test_the_rate_of_lessons_rises_and_falls(done):
+    model = gan(lessons=100)
+    rates = [model.share_of_rate(step) for step in (done - 1, done, done + 1)]
+    assert 0 <= min(rates) <= max(rates) <= 1
+    assert (rates[1] > rates[0]) == (done < 10)
 
 
 def test_an_unknown_loss_is_refused():
@@ -262,12 +312,18 @@ def test_an_unknown_loss_is_refused():
         judged(torch.zeros(3), True, "hinge")
 
 
-@pytest.mark.parametrize("make", [gan, rival, lambda: gan(r1=0.1, adversarial="logistic")])
-def test_a_killed_run_resumes_to_the_same_losses(make, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("make", "change"), [
+    (gan, unchanged),
+    (rival, unchanged),
+    (lambda: gan(r1=0.1, adversarial="logistic"), unchanged),
+    (lambda: gan(lessons=6), marked),  # killed in a lesson
+    (lambda: gan(lessons=2), marked),
+])  # fmt: skip
+def test_a_killed_run_resumes_to_the_same_losses(make, change, tmp_path, monkeypatch):
     monkeypatch.setattr(cyclegan, "REMEMBERED", 3)  # full before the run is killed
-    whole = trained(make(), tmp_path / "whole", 8)
-    trained(make(), tmp_path / "killed", 4)
-    rest = trained(make(), tmp_path / "killed", 8, ckpt_path=tmp_path / "killed" / "last.ckpt")
+    whole = trained(make(), tmp_path / "whole", 8, change)
+    trained(make(), tmp_path / "killed", 4, change)
+    rest = trained(make(), tmp_path / "killed", 8, change, ckpt_path=tmp_path / "killed" / "last.ckpt")
     assert len(rest) == 4
     for expected, losses in zip(whole[4:], rest, strict=True):
         assert losses == pytest.approx(expected, rel=1e-5)
