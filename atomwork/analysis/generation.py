@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.spatial import Voronoi, cKDTree
 
 from atomwork.analysis import detect
 from atomwork.analysis.segmentation import at_working_scale, by_tiles, network
@@ -15,6 +16,7 @@ from atomwork.models import unpaired
 from atomwork.models.networks.lattice import noise_like
 
 FAR = 0.5  # spacings from where it was drawn within which a column is the same
+ROUND = 0.3  # by which a ring's radius differs from the distance of its columns at most [-]
 SEEN = 0.5  # share of a kind's columns that are seen where the kind can be seen
 
 
@@ -100,10 +102,11 @@ class Kept:
     lost: int
 
 
-def kept(image, columns, kinds, spacing):
+def kept(image, columns, kinds, spacing, defects=()):
     """Look for the drawn columns in a generated image.
 
-    Kinds of columns of which the reference's contrast shows few can neither be lost nor tell where they are.
+    Kinds of columns of which the reference's contrast shows few can neither be lost nor tell where they are. Nor is anything
+    created at the centres of rings of columns where that contrast shows most of them, as it may in a transmission microscope.
 
     Parameters
     ----------
@@ -111,18 +114,26 @@ def kept(image, columns, kinds, spacing):
     columns : (N, 2) float array, drawn columns, (y, x) [px]
     kinds : (N,) array, what each of them is, such as its atomic number
     spacing : float, distance of neighbouring columns [px]
+    defects : (D, 2) float array, point defects that were drawn: there, half a column or none may be seen
 
     Returns
     -------
     Kept : of columns at least a spacing within the image
     """
-    columns, kinds = (np.asarray(table) for table in (columns, kinds))
-    found = detect.locate(image)[["y", "x"]].to_numpy(float)
-    inner_found, inner = (within(places, np.shape(image), spacing) for places in (found, columns))
-    paired = matching.match(found, columns, tolerance=FAR * spacing)
-    seen = np.isin(np.arange(len(columns)), paired.pairs[:, 1])
-    visible = inner & np.isin(kinds, [kind for kind in np.unique(kinds) if seen[inner & (kinds == kind)].mean() > SEEN])
-    stray = ~np.isin(np.arange(len(found)), paired.pairs[:, 0]) & inner_found
+    columns, kinds = np.asarray(columns), np.asarray(kinds)
+    voids, around = ring_centres(columns, kinds, spacing)
+    sites, kinds = np.concatenate([columns, voids]), np.concatenate([kinds, -around])
+    found = detect.locate(polarity(image) * np.asarray(image))[["y", "x"]].to_numpy(float)
+    whole = apart_from(defects, sites, FAR * spacing)
+    sites, kinds, found = sites[whole], kinds[whole], found[apart_from(defects, found, FAR * spacing)]
+    inner_found, inner = (within(places, np.shape(image), spacing) for places in (found, sites))
+    paired = matching.match(found, sites, tolerance=FAR * spacing)
+    seen = np.isin(np.arange(len(sites)), paired.pairs[:, 1])
+    shown = [kind for kind in np.unique(kinds) if seen[inner & (kinds == kind)].mean() > SEEN]
+    drawn = np.arange(len(sites)) < whole[: len(columns)].sum()
+    visible = inner & drawn & np.isin(kinds, shown)
+    allowed = np.flatnonzero(drawn | np.isin(kinds, shown))
+    stray = inner_found & ~np.isin(np.arange(len(found)), paired.pairs[np.isin(paired.pairs[:, 1], allowed), 0])
     apart = paired.distances[visible[paired.pairs[:, 1]]] / spacing
     return Kept(
         rms=float(np.sqrt(np.mean(apart**2))) if len(apart) else np.nan,
@@ -130,6 +141,24 @@ def kept(image, columns, kinds, spacing):
         created=int(stray.sum()),
         lost=int((visible & ~seen).sum()),
     )
+
+
+def apart_from(defects, places, reach):
+    """Which of places (N, 2) are farther than a reach from all defects (D, 2): (N,) bool array."""
+    return cKDTree(defects).query(places)[0] > reach if len(defects) else np.ones(len(places), bool)
+
+
+def ring_centres(columns, kinds, spacing):
+    """Places (M, 2) as far from three columns (N, 2) at least as these are apart, and the highest kind around each (M,)."""
+    corners = Voronoi(columns).vertices
+    distance, nearest = cKDTree(columns).query(corners, k=3)
+    rings = np.abs(distance / spacing - 1).max(1) < ROUND
+    places, around = corners[rings], np.asarray(kinds)[nearest[rings]].max(1)
+    if not len(places):
+        return places, around
+    same = cKDTree(places).query_ball_point(places, FAR * spacing)
+    first = np.array([min(near) == k for k, near in enumerate(same)])
+    return places[first], around[first]
 
 
 def within(places, shape, margin):

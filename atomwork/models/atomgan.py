@@ -23,6 +23,7 @@ BRIGHTEST_ATOM = DRAWN * LEVELS[1] / DEFECT_LEVEL  # grey level of −1…1
 FAINTEST = 1e-3  # grey level of −1…1 below zero that marks are where they are not known, at least
 FINEST = 3  # px, side of the squares over which what is drawn is averaged before it is drawn back
 LESSON_BETAS = (0.9, 0.99)  # Adam's, where no party learns against another
+MARKED = 3.0  # how much more what is missing of a defect or a front counts than what is drawn beside them [-]
 RISE = 0.1  # of all lessons, over which their learning rate rises [-]
 
 
@@ -56,6 +57,7 @@ def unlike_marks(drawn, marks, above):
     above : float, grey level above which marks are to be met; elsewhere nothing is to outshine atoms
     """
     unlike = torch.where(marks > above, (drawn - marks).abs(), F.relu(drawn - BRIGHTEST_ATOM))
+    unlike = torch.where(marks > BRIGHTEST_ATOM, MARKED * unlike, unlike)
     return torch.where(marks.isnan(), 0.0, unlike).mean()
 
 

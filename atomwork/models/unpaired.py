@@ -192,7 +192,7 @@ class UnpairedStream(pl.LightningDataModule):
     """
 
     def __init__(
-        self, domains, validation, *, batch_size=6, seed=0, max_steps=10_000, steps_per_epoch=250, validation_batches=4, side=64
+        self, domains, validation, *, batch_size=8, seed=0, max_steps=10_000, steps_per_epoch=250, validation_batches=4, side=64
     ):
         super().__init__()
         self.domains, self.validation, self.batch_size, self.seed, self.side = domains, validation, batch_size, seed, side

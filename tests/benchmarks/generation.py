@@ -29,7 +29,8 @@ def drawn_images(model="atomgan"):
     for specimen, view, levels, reference in specimens():
         image, columns = generation.generate(levels, reference, model=model), view.table(specimen.columns)
         spacing = drawings.SPACING / view.pixel_size
-        results.append(generation.kept(image, columns[["y", "x"]].to_numpy(float), heaviest(columns), spacing))
+        places, defects = columns[["y", "x"]].to_numpy(float), view.to_pixels(specimen.defects[["y", "x"]].to_numpy(float))
+        results.append(generation.kept(image, places, heaviest(columns), spacing, defects))
         made.append(image)
         real.append(reference)
     columns, created, lost = (sum(getattr(one, name) for one in results) for name in ("columns", "created", "lost"))
