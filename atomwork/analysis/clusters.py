@@ -126,9 +126,13 @@ def extent(region):
 
 def middle_line(region):
     """The way through a long region from its one end to the other, along its middle: (N, 2) float array."""
-    inside = np.pad(region.image, 1)
-    depth = gaussian_filter(inside.astype(float), 2)
-    points = np.argwhere(inside)
+    depth = gaussian_filter(np.pad(region.image, 1).astype(float), 2)[1:-1, 1:-1]
+    return way_through(region, 1 / (depth**2 + 1e-6))
+
+
+def way_through(region, costs):
+    """The cheapest way through a long region from end to end, at costs (h, w) of its pixels: (N, 2) float array."""
+    points = region.coords - region.bbox[:2]
     along = points @ np.linalg.svd(points - points.mean(0), full_matrices=False)[2][0]
-    way, _ = route_through_array(np.where(inside, 1 / (depth**2 + 1e-6), 1e9), points[along.argmin()], points[along.argmax()])
-    return np.array(way, float) - 1 + region.bbox[:2]
+    way, _ = route_through_array(np.where(region.image, costs, 1e9), points[along.argmin()], points[along.argmax()])
+    return np.array(way, float) + region.bbox[:2]

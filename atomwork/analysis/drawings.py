@@ -5,20 +5,19 @@ And the other way round, a drawing of what was found.
 
 import numpy as np
 import pandas as pd
+import shapely
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.feature import peak_local_max
 from skimage.measure import label, regionprops
-from skimage.morphology import opening
 from skimage.transform import rescale
 
-from atomwork.analysis.clusters import extent, middle_line
+from atomwork.analysis.clusters import extent, way_through
 from atomwork.analysis.defect_map import DefectMap, on
+from atomwork.analysis.drawn_lines import joined, led_out
 from atomwork.simulation.drawing import (
     ATOMS,
     DEFECT_LEVEL,
-    DEFECT_RADIUS,
     LEVELS,
-    LINE_WIDTH,
     RADIUS,
     UNKNOWN,
     grey_level,
@@ -29,8 +28,15 @@ from atomwork.simulation.drawing import (
 SPACING = 1.82  # Å, of the columns of the dichalcogenides that drawings show
 FINE = 16.0  # px, the spacing that a drawing is magnified to before its forms are told apart
 FAINT = LEVELS[0] / 2  # grey level below which there is nothing
-ROUND = (0.5 * LINE_WIDTH + DEFECT_RADIUS) / 2 / SPACING  # spacings, radius of a disc that fits in a defect but in no line
-SIZES = (0.25, 2.5)  # least and largest area of a point defect over that of its disc [-]
+# grey levels in a drawing that is smoothed by a Gaussian of this many spacings: there, the heaviest atoms peak at 102 (of 150),
+# lines at 169 (of 200), and defects at 244 (of 255)
+SMOOTH, FAINTEST_LINE, FAINTEST_POINT, FAINTEST_ON_LINE = 0.2, 105.0, 130.0, 205.0
+BESIDE = 0.8  # spacings from a line within which a point is on it
+BLIND, RING = 0.75, 1.4  # spacings from the border within which lines aren't seen, and point defects have too few neighbours
+PIECE, GAP = 1.5, 8.0  # spacings that a piece of a line is long at least, and that two are apart at most
+CORNER = 0.5  # spacings
+WAY_OUT = 3.0  # spacings that a line is led on to the border at most
+SHARP = 8  # power of a grey level by which a way through it is short
 ELEMENTS = {"metal": 58, "chalcogen": 16}  # atomic numbers that columns are drawn as; between Mo and W, as either may be one
 NEAR, APART = 1.1, 0.6  # spacings that pixels within a crystal are from a column at most, and from what is not within at least
 LONG = 4.0  # spacings that a line is long at least
@@ -51,22 +57,52 @@ def read(levels, spacing, *, source="drawing"):
     """
     zoom = FINE / spacing
     fine = rescale(np.asarray(levels, float), zoom, order=1, anti_aliasing=False, mode="edge")
-    bright = fine > ATOMS
-    y, x = np.ogrid[-FINE:FINE, -FINE:FINE]
-    discs = regionprops(label(opening(bright, np.hypot(y, x) < ROUND * FINE)), fine)
-    area = np.pi * (DEFECT_RADIUS / SPACING * FINE) ** 2
-    discs = [disc for disc in discs if SIZES[0] < disc.area / area < SIZES[1]]
-    lines = [line for line in regionprops(label(bright)) if extent(line) >= LONG * FINE]
-    points = pd.DataFrame([on(disc.centroid_weighted, 1 / zoom) for disc in discs], columns=["y", "x"], dtype=float)
-    sure = [(disc.intensity_mean - ATOMS) / (DEFECT_LEVEL - ATOMS) for disc in discs]
+    smooth = gaussian_filter(fine, SMOOTH * FINE)
+    lines = lines_of(smooth)
+    places = points_of(smooth, lines)
+    sure = (smooth[tuple(places.T)] - FAINTEST_POINT) / (DEFECT_LEVEL - FAINTEST_POINT)
+    points = pd.DataFrame(on(places, 1 / zoom), columns=["y", "x"], dtype=float)
     return DefectMap(
         shape=np.shape(levels),
         points=points.assign(kind="vacancy", confidence=np.clip(sure, 0, 1)),
-        fronts=[on(middle_line(line), 1 / zoom) for line in lines],
+        fronts=[on(line, 1 / zoom) for line in lines],
         columns=pd.DataFrame(columns_of(fine, zoom), columns=["y", "x"], dtype=float),
         spacing=spacing,
         source=source,
     )
+
+
+def lines_of(smooth):
+    """The lines (N, 2) of a magnified and smoothed drawing, (y, x) [px], led to the border where they end near it."""
+    seen = inside(smooth, BLIND)
+    regions = regionprops(label(seen > FAINTEST_LINE), seen)
+    ends = round(CORNER * FINE)  # the way through a region begins and ends in corners of it
+    pieces = [ridge(region)[ends:-ends] for region in regions if extent(region) >= PIECE * FINE]
+    lines = [line for line in joined(pieces, GAP * FINE) if np.ptp(line, axis=0).max() >= LONG * FINE]
+    return [led_out(line, smooth.shape, WAY_OUT * FINE) for line in lines]
+
+
+def ridge(region):
+    """The brightest way through a long region from its one end to the other: (N, 2) float array."""
+    return way_through(region, (np.maximum(region.image_intensity, 1) / region.intensity_max) ** -SHARP)
+
+
+def points_of(smooth, lines):
+    """The point defects (N, 2) of a magnified and smoothed drawing, (y, x) [px]: its peaks, those on lines if far brighter."""
+    peaks = peak_local_max(
+        inside(smooth, RING), min_distance=round(0.6 * FINE), threshold_abs=FAINTEST_POINT, exclude_border=False
+    )
+    if not lines:
+        return peaks
+    apart = shapely.distance(shapely.points(peaks), shapely.MultiLineString(lines))
+    return peaks[(apart > BESIDE * FINE) | (smooth[tuple(peaks.T)] > FAINTEST_ON_LINE)]
+
+
+def inside(levels, margin):
+    """The grey levels, 0 within a margin [spacings] of the border."""
+    kept, width = np.zeros_like(levels), round(margin * FINE)
+    kept[width:-width, width:-width] = levels[width:-width, width:-width]
+    return kept
 
 
 def columns_of(fine, zoom):

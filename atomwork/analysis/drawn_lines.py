@@ -1,4 +1,4 @@
-"""Lines of a drawing from those pieces of them that are bright enough: joined where one goes on in the other."""
+"""Lines from those pieces of them that were seen: joined where one goes on in the other, and led to the image's border."""
 
 from itertools import combinations
 
@@ -35,3 +35,33 @@ def end_to_end(first, second):
 def gap(first, second):
     """Distance from the end of a line (N, 2) to the beginning of another."""
     return np.linalg.norm(first[-1] - second[0])
+
+
+def led_out(line, shape, reach):
+    """A line with its ends led on to the border of an image where that is near.
+
+    Parameters
+    ----------
+    line : (N, 2) float array, vertices within the image, (y, x) [px]
+    shape : (2,) int, H and W of the image [px]
+    reach : float, the longest way to the border that is gone, in the direction of as long a part of the line [px]
+
+    Returns
+    -------
+    (M, 2) float array
+    """
+    return led_on(led_on(line, shape, reach)[::-1], shape, reach)[::-1]
+
+
+def led_on(line, shape, reach):
+    """A line (N, 2) whose last end is led to the border, see `led_out`."""
+    end, line = line[-1], np.asarray(line, float)
+    near = np.linalg.norm(line - end, axis=1) <= reach
+    first = line[-1 - np.argmin(near[::-1]) if not near.all() else 0]
+    way = end - first
+    if not way.any():
+        return line
+    way = way / np.linalg.norm(way)
+    borders = np.where(way > 0, np.array(shape) - 0.5, -0.5)
+    steps = np.divide(borders - end, way, out=np.full(2, np.inf), where=way != 0)
+    return np.concatenate([line, [end + steps.min() * way]]) if steps.min() <= reach else line

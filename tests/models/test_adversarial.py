@@ -366,7 +366,7 @@ def test_losses_that_are_no_numbers_stop_the_training(make, tmp_path):
 
 def test_dots_learn_the_sign_of_the_other_domain(tmp_path):
     model = gan(learning_rate=2e-3, averaging=0.9, recorded=(), odd_weight=0.0, hiding=0.0, r1=0.0)
-    trained(model, tmp_path, 100)
+    trained(model, tmp_path, 160)
     images = Dots([1_000_000])[0]
     image, lattice = images.image[0], images.vectors[0]
     with torch.inference_mode():

@@ -130,7 +130,8 @@ class Residual(nn.Module):
         changed = self.before(F.leaky_relu(self.norms[0](features, code), SLOPE))
         changed = self.after(self.convs[0](changed))
         changed = self.convs[1](F.leaky_relu(self.norms[1](changed, code), SLOPE))
-        return EVEN * (changed + self.after(self.short(self.before(features))))
+        # at the lower of the two resolutions: a convolution of single pixels commutes with either change
+        return EVEN * (changed + self.before(self.short(self.after(features))))
 
 
 def first_weights(network):
