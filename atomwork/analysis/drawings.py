@@ -30,10 +30,10 @@ FINE = 16.0  # px, the spacing that a drawing is magnified to before its forms a
 FAINT = LEVELS[0] / 2  # grey level below which there is nothing
 # grey levels in a drawing that is smoothed by a Gaussian of this many spacings: there, the heaviest atoms peak at 102 (of 150),
 # lines at 169 (of 200), and defects at 244 (of 255)
-SMOOTH, FAINTEST_LINE, FAINTEST_POINT, FAINTEST_ON_LINE = 0.2, 105.0, 130.0, 205.0
+SMOOTH, FAINTEST_LINE, FAINTEST_POINT, FAINTEST_ON_LINE = 0.2, 105.0, 130.0, 225.0
 BESIDE = 0.8  # spacings from a line within which a point is on it
 BLIND, RING = 0.75, 1.4  # spacings from the border within which lines aren't seen, and point defects have too few neighbours
-PIECE, GAP = 1.5, 8.0  # spacings that a piece of a line is long at least, and that two are apart at most
+PIECE, GAP = 2.0, 6.0  # spacings that a piece of a line is long at least, and that two are apart at most
 CORNER = 0.5  # spacings
 WAY_OUT = 3.0  # spacings that a line is led on to the border at most
 SHARP = 8  # power of a grey level by which a way through it is short
@@ -78,8 +78,15 @@ def lines_of(smooth):
     regions = regionprops(label(seen > FAINTEST_LINE), seen)
     ends = round(CORNER * FINE)  # the way through a region begins and ends in corners of it
     pieces = [ridge(region)[ends:-ends] for region in regions if extent(region) >= PIECE * FINE]
+    pieces = [piece for piece in pieces if np.mean(within_border(piece, smooth.shape)) > 0.5]
     lines = [line for line in joined(pieces, GAP * FINE) if np.ptp(line, axis=0).max() >= LONG * FINE]
     return [led_out(line, smooth.shape, WAY_OUT * FINE) for line in lines]
+
+
+def within_border(places, shape):
+    """Which places (N, 2) lie farther than `RING` within a magnified drawing: (N,) bool array."""
+    margin = RING * FINE
+    return ((places >= margin) & (places <= np.array(shape) - 1 - margin)).all(1)
 
 
 def ridge(region):

@@ -4,6 +4,8 @@ from itertools import combinations
 
 import numpy as np
 
+TURN = np.pi / 3  # between a piece, from end to end, and the way over a gap
+
 
 def joined(pieces, reach):
     """Lines of pieces that almost touch.
@@ -11,7 +13,8 @@ def joined(pieces, reach):
     Parameters
     ----------
     pieces : sequence of (N, 2) float arrays, vertices
-    reach : float, the widest gap between two ends that is closed; the narrowest is closed first
+    reach : float, the widest gap between two ends that is closed, if neither piece turns by more than `TURN` there; the narrowest
+        is closed first
 
     Returns
     -------
@@ -33,8 +36,11 @@ def end_to_end(first, second):
 
 
 def gap(first, second):
-    """Distance from the end of a line (N, 2) to the beginning of another."""
-    return np.linalg.norm(first[-1] - second[0])
+    """Distance from the end of a line (N, 2) to the beginning of another, infinite where that is no way on."""
+    way = second[0] - first[-1]
+    wide = np.linalg.norm(way)
+    turns = [along @ way < np.cos(TURN) * np.linalg.norm(along) * wide for along in (first[-1] - first[0], second[-1] - second[0])]
+    return np.inf if any(turns) else wide
 
 
 def led_out(line, shape, reach):
