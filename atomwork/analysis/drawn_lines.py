@@ -13,8 +13,8 @@ def joined(pieces, reach):
     Parameters
     ----------
     pieces : sequence of (N, 2) float arrays, vertices
-    reach : float, the widest gap between two ends that is closed, if neither piece turns by more than `TURN` there; the narrowest
-        is closed first
+    reach : float, the widest gap between two ends that is closed, if neither piece turns by more than `TURN` there; the
+        narrowest is closed first
 
     Returns
     -------
@@ -37,10 +37,10 @@ def end_to_end(first, second):
 
 def gap(first, second):
     """Distance from the end of a line (N, 2) to the beginning of another, infinite where that is no way on."""
-    way = second[0] - first[-1]
+    way, chords = second[0] - first[-1], (first[-1] - first[0], second[-1] - second[0])
     wide = np.linalg.norm(way)
-    turns = [along @ way < np.cos(TURN) * np.linalg.norm(along) * wide for along in (first[-1] - first[0], second[-1] - second[0])]
-    return np.inf if any(turns) else wide
+    turned = any(chord @ way < np.cos(TURN) * np.linalg.norm(chord) * wide for chord in chords)
+    return np.inf if turned else wide
 
 
 def led_out(line, shape, reach):

@@ -23,6 +23,11 @@ def test_only_narrow_gaps_are_closed(reach, count):
     assert len(joined(PIECES, reach)) == count
 
 
+def test_pieces_side_by_side_and_at_right_angles_stay_apart():
+    assert len(joined([LINE, LINE + (0, 6)], reach=10)) == 2
+    assert len(joined([LINE, LINE[-1] + np.outer(np.arange(3, 30), (0.5, -1))], reach=10)) == 2
+
+
 def test_no_piece_is_no_line():
     assert joined([], 5) == []
 
