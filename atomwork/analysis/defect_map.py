@@ -20,6 +20,8 @@ class DefectMap:
     spacing : float, nearest-neighbour distance of columns [px]
     pixel_size : float [Å], or None
     source : str, which method
+    sites : DataFrame, y, x [px] and site, metal or chalcogen, of all places of a crystal's columns in and around the image,
+        those with a point defect and those that can't be judged as well; or None
     """
 
     shape: tuple
@@ -30,13 +32,16 @@ class DefectMap:
     source: str
     labels: np.ndarray | None = None
     pixel_size: float | None = None
+    sites: pd.DataFrame | None = None
 
     def magnified(self, factor, shape):
         """The same on ``factor`` (2,) times as many pixels along either axis, of an image of ``shape``; without labels."""
         y, x = factor
-        tables = [table.assign(y=on(table["y"], y), x=on(table["x"], x)) for table in (self.points, self.columns)]
+        names = [name for name in ("points", "columns", "sites") if getattr(self, name) is not None]
+        tables = {name: getattr(self, name) for name in names}
+        tables = {name: table.assign(y=on(table["y"], y), x=on(table["x"], x)) for name, table in tables.items()}
         fronts, spacing = [on(front, np.array(factor)) for front in self.fronts], self.spacing * float(np.sqrt(y * x))
-        return replace(self, shape=shape, points=tables[0], columns=tables[1], fronts=fronts, spacing=spacing, labels=None)
+        return replace(self, shape=shape, fronts=fronts, spacing=spacing, labels=None, **tables)
 
 
 def on(places, factor):

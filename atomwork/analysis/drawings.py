@@ -124,7 +124,7 @@ def marks(found):
 
     Parameters
     ----------
-    found : DefectMap; if its columns have a ``site``, metal or chalcogen, they are drawn too, of `ELEMENTS`
+    found : DefectMap; if it has ``sites``, columns are drawn there, of `ELEMENTS`
 
     Returns
     -------
@@ -132,9 +132,9 @@ def marks(found):
     """
     canvas, unknown = np.zeros(found.shape), np.ones(found.shape, bool)
     pixel_size = SPACING / found.spacing
-    if "site" in found.columns and len(found.columns):
-        places = found.columns[["y", "x"]].to_numpy(float)
-        paint(canvas, places, grey_level(found.columns["site"].map(ELEMENTS)), RADIUS / pixel_size)
+    if found.sites is not None and len(found.sites):
+        places = found.sites[["y", "x"]].to_numpy(float)
+        paint(canvas, places, grey_level(found.sites["site"].map(ELEMENTS)), RADIUS / pixel_size)
         unknown = ~within(places, found.shape, found.spacing)
     mark(canvas, found.points[["y", "x"]].to_numpy(float), found.fronts, pixel_size)
     return np.where(unknown & (canvas < ATOMS), UNKNOWN, canvas)

@@ -66,17 +66,18 @@ def as_map(image, odd, two):
         deviation=deviation,
         excess=excess,
     )
-    columns = pd.DataFrame(places[odd.judged], columns=["y", "x"]).assign(
-        site=np.where(np.isin(found.kinds[odd.judged], sites.METALS), "metal", "chalcogen"), odd=odd.odd[odd.judged]
+    every = pd.DataFrame(places, columns=["y", "x"]).assign(
+        site=np.where(np.isin(found.kinds, sites.METALS), "metal", "chalcogen"), odd=odd.odd
     )
     return DefectMap(
         shape=image.shape,
         points=points,
         fronts=lines if two else [],
-        columns=columns,
+        columns=every[odd.judged].reset_index(drop=True),
         spacing=layout.spacing,
         source="columns",
         labels=crystal * (labels if two else 1),
+        sites=every.loc[odd.crystal, ["y", "x", "site"]].reset_index(drop=True),
     )
 
 
