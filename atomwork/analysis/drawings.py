@@ -30,7 +30,7 @@ FINE = 16.0  # px, the spacing that a drawing is magnified to before its forms a
 FAINT = LEVELS[0] / 2  # grey level below which there is nothing
 # grey levels in a drawing that is smoothed by a Gaussian of this many spacings: there, the heaviest atoms peak at 102 (of 150),
 # lines at 169 (of 200), and defects at 244 (of 255)
-SMOOTH, FAINTEST_LINE, FAINTEST_POINT, FAINTEST_ON_LINE = 0.2, 105.0, 130.0, 225.0
+SMOOTH, FAINTEST_LINE, FAINTEST_POINT, FAINTEST_ON_LINE = 0.2, 105.0, 130.0, 232.0
 BESIDE = 0.8  # spacings from a line within which a point is on it
 BLIND, RING = 0.75, 1.6  # spacings from the border within which lines aren't seen, and point defects have too few neighbours
 PIECE, GAP = 2.0, 6.0  # spacings that a piece of a line is long at least, and that two are apart at most
