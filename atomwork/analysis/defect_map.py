@@ -37,8 +37,7 @@ class DefectMap:
     def magnified(self, factor, shape):
         """The same on ``factor`` (2,) times as many pixels along either axis, of an image of ``shape``; without labels."""
         y, x = factor
-        names = [name for name in ("points", "columns", "sites") if getattr(self, name) is not None]
-        tables = {name: getattr(self, name) for name in names}
+        tables = {"points": self.points, "columns": self.columns} | ({} if self.sites is None else {"sites": self.sites})
         tables = {name: table.assign(y=on(table["y"], y), x=on(table["x"], x)) for name, table in tables.items()}
         fronts, spacing = [on(front, np.array(factor)) for front in self.fronts], self.spacing * float(np.sqrt(y * x))
         return replace(self, shape=shape, fronts=fronts, spacing=spacing, labels=None, **tables)

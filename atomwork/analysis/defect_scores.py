@@ -120,7 +120,12 @@ def pooled(scores):
 
 def without(columns, points, tolerance):
     """The columns (N, 2) that aren't within a tolerance [px] of points (D, 2)."""
-    return columns[cKDTree(points).query(columns)[0] > tolerance] if len(points) else columns
+    return columns[apart(columns, points, tolerance)]
+
+
+def apart(columns, points, tolerance):
+    """Which columns (N, 2) aren't within a tolerance [px] of points (D, 2): (N,) bool array."""
+    return cKDTree(points).query(columns)[0] > tolerance if len(points) else np.ones(len(columns), bool)
 
 
 def front_rms(fronts, truth, shape):

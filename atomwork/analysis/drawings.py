@@ -7,23 +7,16 @@ import numpy as np
 import pandas as pd
 import shapely
 from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.spatial import cKDTree
 from skimage.feature import peak_local_max
 from skimage.measure import label, regionprops
 from skimage.transform import rescale
 
 from atomwork.analysis.clusters import extent, way_through
 from atomwork.analysis.defect_map import DefectMap, on
-from atomwork.analysis.drawn_lines import joined, led_out
-from atomwork.simulation.drawing import (
-    ATOMS,
-    DEFECT_LEVEL,
-    LEVELS,
-    RADIUS,
-    UNKNOWN,
-    grey_level,
-    mark,
-    paint,
-)
+from atomwork.analysis.drawn_lines import joined, to_border
+from atomwork.columns.borders import within
+from atomwork.simulation.drawing import ATOMS, DEFECT_LEVEL, LEVELS, RADIUS, grey_level, mark, paint
 
 SPACING = 1.82  # Å, of the columns of the dichalcogenides that drawings show
 FINE = 16.0  # px, the spacing that a drawing is magnified to before its forms are told apart
@@ -37,6 +30,7 @@ PIECE, GAP = 2.0, 6.0  # spacings that a piece of a line is long at least, and t
 CORNER = 0.5  # spacings
 WAY_OUT = 3.0  # spacings that a line is led on to the border at most
 SHARP = 8  # power of a grey level by which a way through it is short
+UNKNOWN = -1.0  # grey level of what may be no atom or any
 ELEMENTS = {"metal": 58, "chalcogen": 16}  # atomic numbers that columns are drawn as; between Mo and W, as either may be one
 NEAR, APART = 1.1, 0.6  # spacings that pixels within a crystal are from a column at most, and from what is not within at least
 LONG = 4.0  # spacings that a line is long at least
@@ -78,15 +72,9 @@ def lines_of(smooth):
     regions = regionprops(label(seen > FAINTEST_LINE), seen)
     ends = round(CORNER * FINE)  # the way through a region begins and ends in corners of it
     pieces = [ridge(region)[ends:-ends] for region in regions if extent(region) >= PIECE * FINE]
-    pieces = [piece for piece in pieces if np.mean(within_border(piece, smooth.shape)) > 0.5]
+    pieces = [piece for piece in pieces if within(piece, smooth.shape, RING * FINE).mean() > 0.5]
     lines = [line for line in joined(pieces, GAP * FINE) if np.ptp(line, axis=0).max() >= LONG * FINE]
-    return [led_out(line, smooth.shape, WAY_OUT * FINE) for line in lines]
-
-
-def within_border(places, shape):
-    """Which places (N, 2) lie farther than `RING` within a magnified drawing: (N,) bool array."""
-    margin = RING * FINE
-    return ((places >= margin) & (places <= np.array(shape) - 1 - margin)).all(1)
+    return [to_border(line, smooth.shape, WAY_OUT * FINE) for line in lines]
 
 
 def ridge(region):
@@ -135,19 +123,12 @@ def marks(found):
     if found.sites is not None and len(found.sites):
         places = found.sites[["y", "x"]].to_numpy(float)
         paint(canvas, places, grey_level(found.sites["site"].map(ELEMENTS)), RADIUS / pixel_size)
-        unknown = ~within(places, found.shape, found.spacing)
+        unknown = ~covered(places, found.shape, found.spacing)
     mark(canvas, found.points[["y", "x"]].to_numpy(float), found.fronts, pixel_size)
     return np.where(unknown & (canvas < ATOMS), UNKNOWN, canvas)
 
 
-def within(places, shape, spacing):
+def covered(places, shape, spacing):
     """Where there are no columns but those at ``places`` (N, 2) [px], if theirs are a whole crystal's: (H, W) bool array."""
-    distance = distance_transform_edt(~rastered(places, shape))
+    distance = cKDTree(places).query(np.stack(np.indices(shape), -1))[0]
     return distance_transform_edt(np.pad(distance < NEAR * spacing, 1, mode="edge"))[1:-1, 1:-1] > APART * spacing
-
-
-def rastered(places, shape):
-    """The pixels that places (N, 2) lie in: (H, W) bool array."""
-    pixels = np.zeros(shape, bool)
-    pixels[tuple(np.clip(np.round(places).astype(int), 0, np.array(shape) - 1).T)] = True
-    return pixels

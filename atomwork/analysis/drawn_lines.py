@@ -43,7 +43,7 @@ def gap(first, second):
     return np.inf if turned else wide
 
 
-def led_out(line, shape, reach):
+def to_border(line, shape, reach):
     """A line with its ends led on to the border of an image where that is near.
 
     Parameters
@@ -60,7 +60,7 @@ def led_out(line, shape, reach):
 
 
 def led_on(line, shape, reach):
-    """A line (N, 2) whose last end is led to the border, see `led_out`."""
+    """A line (N, 2) whose last end is led to the border, see `to_border`."""
     end, line = line[-1], np.asarray(line, float)
     near = np.linalg.norm(line - end, axis=1) <= reach
     first = line[-1 - np.argmin(near[::-1]) if not near.all() else 0]

@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from scipy.spatial import Voronoi, cKDTree
 
 from atomwork.analysis import detect
+from atomwork.analysis.defect_scores import apart, without
 from atomwork.analysis.segmentation import at_working_scale, by_tiles, network
 from atomwork.columns import bragg, matching
+from atomwork.columns.borders import within
 from atomwork.columns.polarity import polarity
 from atomwork.models import unpaired
 from atomwork.models.networks.lattice import noise_like
@@ -124,8 +126,8 @@ def kept(image, columns, kinds, spacing, defects=()):
     voids, around = ring_centres(columns, kinds, spacing)
     sites, kinds = np.concatenate([columns, voids]), np.concatenate([kinds, -around])
     found = detect.locate(polarity(image) * np.asarray(image))[["y", "x"]].to_numpy(float)
-    whole = apart_from(defects, sites, FAR * spacing)
-    sites, kinds, found = sites[whole], kinds[whole], found[apart_from(defects, found, FAR * spacing)]
+    whole = apart(sites, defects, FAR * spacing)
+    sites, kinds, found = sites[whole], kinds[whole], without(found, defects, FAR * spacing)
     inner_found, inner = (within(places, np.shape(image), spacing) for places in (found, sites))
     paired = matching.match(found, sites, tolerance=FAR * spacing)
     seen = np.isin(np.arange(len(sites)), paired.pairs[:, 1])
@@ -134,18 +136,13 @@ def kept(image, columns, kinds, spacing, defects=()):
     visible = inner & drawn & np.isin(kinds, shown)
     allowed = np.flatnonzero(drawn | np.isin(kinds, shown))
     stray = inner_found & ~np.isin(np.arange(len(found)), paired.pairs[np.isin(paired.pairs[:, 1], allowed), 0])
-    apart = paired.distances[visible[paired.pairs[:, 1]]] / spacing
+    moved = paired.distances[visible[paired.pairs[:, 1]]] / spacing
     return Kept(
-        rms=float(np.sqrt(np.mean(apart**2))) if len(apart) else np.nan,
+        rms=float(np.sqrt(np.mean(moved**2))) if len(moved) else np.nan,
         columns=int(visible.sum()),
         created=int(stray.sum()),
         lost=int((visible & ~seen).sum()),
     )
-
-
-def apart_from(defects, places, reach):
-    """Which of places (N, 2) are farther than a reach from all defects (D, 2): (N,) bool array."""
-    return cKDTree(defects).query(places)[0] > reach if len(defects) else np.ones(len(places), bool)
 
 
 def ring_centres(columns, kinds, spacing):
@@ -159,8 +156,3 @@ def ring_centres(columns, kinds, spacing):
     same = cKDTree(places).query_ball_point(places, FAR * spacing)
     first = np.array([min(near) == k for k, near in enumerate(same)])
     return places[first], around[first]
-
-
-def within(places, shape, margin):
-    """Which places (N, 2) lie at least a margin [px] inside an image."""
-    return ((places >= margin) & (places <= np.array(shape) - 1 - margin)).all(1)

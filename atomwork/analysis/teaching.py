@@ -27,7 +27,7 @@ def marks(images, path, *, model="columns", workers=2, progress=True):
 
     Returns
     -------
-    (N, H, W) float16 array, grey levels 0…255; NaN for images in which the method found no crystal
+    (N, H, W) float16 array, see `drawings.marks`; NaN for images in which the method found no crystal
     """
     images, path = np.asarray(images), Path(path)
     known = hashlib.sha256(model.encode() + str(images.shape).encode() + images.tobytes()).hexdigest()

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 from scipy.stats import median_abs_deviation
 
-from atomwork.columns import fronts, radial, sites
+from atomwork.columns import borders, fronts, radial, sites
 
 ODD = 5.0  # standard deviations of sites of one kind from which one is odd
 MISSING, EXCESS = 0.15, 0.2  # of its kind's contrast that an odd site lacks at least, or has beyond [-]
@@ -60,7 +60,7 @@ def find(image, found):
     places, spacing = found.sites.places, found.sites.spacing
     image = image - gaussian_filter(found.left, SLOW * spacing)
     found, crystal = of_the_crystal(image, found)
-    inside = crystal & ((places >= EDGE * spacing) & (places <= np.array(image.shape) - 1 - EDGE * spacing)).all(1)
+    inside = crystal & borders.within(places, image.shape, EDGE * spacing)
     odd, tree = np.zeros(len(places), bool), cKDTree(places)
     for _ in range(ROUNDS):
         judged, _, deviation, left = weighed(image, found, inside, odd)
@@ -105,7 +105,7 @@ def of_the_crystal(image, found):
     places = found.sites.places
     near = cKDTree(places).query_ball_point(places, AROUND * found.sites.spacing)
     margin = 0.5 * found.sites.spacing
-    inside = ((places >= margin) & (places <= np.array(image.shape) - 1 - margin)).all(1)
+    inside = borders.within(places, image.shape, margin)
     level, ground = levels(image, found.sites)
     usual, contrast = contrasts(level, ground, found, inside)
     contrast = np.where(inside, contrast, 0)

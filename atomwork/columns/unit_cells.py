@@ -6,6 +6,8 @@ import numpy as np
 from scipy.ndimage import map_coordinates, spline_filter
 from scipy.optimize import minimize
 
+from atomwork.columns import borders
+
 SAMPLES = 24  # along a side of a cut cell
 SKEW = 0.15  # of a side by which a cell may miss the hexagonal one
 TURN = np.array([[0, -1], [1, -1]])  # steps along the vectors, turned by 120° where these are at 60°, as rows times it
@@ -53,7 +55,7 @@ class Cells:
         low, high = np.floor(ends.min(0)).astype(int) - 2, np.ceil(ends.max(0)).astype(int) + 2
         grid = np.stack(np.meshgrid(*map(np.arange, low, high + 1), indexing="ij"), -1).reshape(-1, 2)
         places = self.places(grid + within)
-        inside = ((places >= margin) & (places <= np.array(shape) - 1 - margin)).all(1)
+        inside = borders.within(places, shape, margin)
         return grid[inside]
 
 

@@ -264,11 +264,13 @@ class AtomGAN(Adversarial):
         known = marks > -FAINTEST
         marked = self.seen(torch.where(known, marks, 0.0), vectors)
         again = self.drawing["generator"](marked, self.drawing["encoder"](source, own))
-        return {
+        losses = {
             "taught": self.hparams.taught_weight * unlike_marks(drawn, marks, -FAINTEST),
             "cycle": self.hparams.cycle_weight * torch.where(known, again - image, 0.0).abs().mean(),
-            "odd": self.odd(again, source, vectors, known),
         }
+        if self.hparams.odd_weight:
+            losses["odd"] = self.odd(again, source, vectors, known)
+        return losses
 
     def odd(self, again, source, vectors, known=True):
         """How far what the lattice does not repeat is from that of the first image, where ``known``: scalar tensor."""

@@ -44,7 +44,7 @@ class Domain:
     marks: torch.Tensor | None = None
 
     def taught(self, levels):
-        """The same with ``levels`` (N, H, W), grey levels 0…255 that drawings of the images' defects would have, or NaN."""
+        """The same with ``levels`` (N, H, W), grey levels 0…255 that drawings of the images would have, negative or NaN."""
         return replace(self, marks=torch.from_numpy(DRAWN / DEFECT_LEVEL * np.asarray(levels)).half())
 
 
@@ -70,7 +70,7 @@ def split(arrays, n_images, held_back, progress=iter, teach=None):
     n_images : int, of either domain, to learn from
     held_back : int, further ones, to validate on
     progress : see `images`
-    teach : function of images (N, H, W) to the grey levels that drawings of their defects would have, see `Domain.taught`,
+    teach : function of images (N, H, W) to the grey levels that drawings of them would have, see `Domain.taught`,
         such as `analysis.teaching.marks`; or None
 
     Returns

@@ -16,7 +16,6 @@ LEVELS = (60, 150)  # grey levels of the lightest and the heaviest element that 
 HEAVIEST = 92
 LINE_LEVEL = 200
 DEFECT_LEVEL = 255
-UNKNOWN = -1.0  # grey level of what may be no atom or any
 ATOMS = (LEVELS[1] + LINE_LEVEL) / 2  # grey level up to which there are atoms: what is brighter is not of the lattice
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from atomwork.analysis.drawn_lines import joined, led_out
+from atomwork.analysis.drawn_lines import joined, to_border
 
 LINE = np.stack([np.arange(5.0, 96.0), 20 + 0.5 * np.arange(5.0, 96.0)], 1)  # in an image of 100 x 120 px
 PIECES = [LINE[:25], LINE[31:50], LINE[54:]]
@@ -35,12 +35,12 @@ def test_no_piece_is_no_line():
 @pytest.mark.parametrize("turned", [1, -1])
 def test_ends_are_led_to_the_border_along_the_line(turned):
     """The lower border is 4.5 px away and the upper one 5.5."""
-    line = led_out(LINE[::turned], (100, 120), reach=12)[::turned]
+    line = to_border(LINE[::turned], (100, 120), reach=12)[::turned]
     assert line[0] == pytest.approx([-0.5, 20 - 0.25])
     assert line[-1] == pytest.approx([99.5, 20 + 0.5 * 99.5])
     assert np.array_equal(line[1:-1], LINE)
-    assert np.array_equal(led_out(LINE, (100, 120), reach=4), LINE)  # 6.1 and 5.0 px along it
+    assert np.array_equal(to_border(LINE, (100, 120), reach=4), LINE)  # 6.1 and 5.0 px along it
 
 
 def test_a_point_goes_nowhere():
-    assert len(led_out(np.array([[1.0, 1.0]]), (100, 120), reach=9)) == 1
+    assert len(to_border(np.array([[1.0, 1.0]]), (100, 120), reach=9)) == 1
