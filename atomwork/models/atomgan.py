@@ -226,8 +226,7 @@ class AtomGAN(Adversarial):
             "cycle": self.hparams.cycle_weight * F.l1_loss(again, made.source[:, :1]),
             "code": self.hparams.code_weight * F.l1_loss(self.drawing["encoder"](made.drawn, made.wanted), made.code),
         }
-        if self.hparams.odd_weight:
-            losses["odd"] = self.odd(again, made.source, made.vectors)
+        losses |= self.odd(again, made.source, made.vectors)
         if self.hparams.taught_weight and made.marks is not None:
             drawings = made.wanted == self.domain("drawing")
             unlike = unlike_marks(made.drawn[drawings, :1], made.marks[drawings], BRIGHTEST_ATOM)
@@ -264,18 +263,18 @@ class AtomGAN(Adversarial):
         known = marks > -FAINTEST
         marked = self.seen(torch.where(known, marks, 0.0), vectors)
         again = self.drawing["generator"](marked, self.drawing["encoder"](source, own))
-        losses = {
+        return {
             "taught": self.hparams.taught_weight * unlike_marks(drawn, marks, -FAINTEST),
             "cycle": self.hparams.cycle_weight * torch.where(known, again - image, 0.0).abs().mean(),
+            **self.odd(again, source, vectors, known),
         }
-        if self.hparams.odd_weight:
-            losses["odd"] = self.odd(again, source, vectors, known)
-        return losses
 
     def odd(self, again, source, vectors, known=True):
-        """How far what the lattice does not repeat is from that of the first image, where ``known``: scalar tensor."""
+        """How far what the lattice does not repeat is from that of the first image, where ``known``: a loss, if it is seen."""
+        if not self.hparams.odd_weight or not SIZES[self.hparams.size].unrepeated:
+            return {}
         unlike = F.smooth_l1_loss(unrepeated(again, vectors), source[:, 1:] / ODD, beta=NOISE, reduction="none")
-        return self.hparams.cycle_weight * self.hparams.odd_weight * (unlike * known).mean()
+        return {"odd": self.hparams.cycle_weight * self.hparams.odd_weight * (unlike * known).mean()}
 
     def share_of_rate(self, step):
         """The learning rate of a lesson over the highest one: it rises in a straight line and falls as a cosine does to 0."""

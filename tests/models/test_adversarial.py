@@ -1,6 +1,7 @@
 """AtomGAN and CycleGAN: published sizes, laws of their losses, exact resume, and a stop at losses that are no numbers."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -293,6 +294,15 @@ def test_lessons_come_first_and_leave_the_judges_as_they_are(tmp_path):
     last = tmp_path / "last.ckpt"
     later = trained(gan(lessons=60), tmp_path, 62, change=marked, ckpt_path=last)
     assert {"train_taught", "train_real", "train_deceiving"} < later[-1].keys()
+
+
+def test_networks_that_see_grey_levels_alone_learn_with_the_same_settings(tmp_path, monkeypatch):
+    """As the paper's do: a lesson and a step with judges, with no loss of what they don't see."""
+    monkeypatch.setitem(translation.SIZES, "tiny", replace(TINY, unrepeated=False))
+    losses = trained(gan(lessons=1), tmp_path, 2, change=marked)
+    assert losses[0].keys() == {"train_taught", "train_cycle"}
+    assert "train_real" in losses[1]
+    assert "train_odd" not in losses[1]
 
 
 def test_without_marks_there_are_no_lessons(tmp_path):
