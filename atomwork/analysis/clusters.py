@@ -51,7 +51,7 @@ def kmeans(image, *, n_clusters=5, smallest=0.3, radius=0.15):
     return from_mask((clusters == rarest).reshape(image.shape), image, spacing, "kmeans", smallest=smallest, radius=radius)
 
 
-def pca(image, *, components=12, deviations=4.0, side=2.0, smallest=0.3, radius=0.15):
+def pca(image, *, components=40, deviations=10.0, side=3.0, smallest=0.2, radius=0.15):
     """Point defects and lines where patches are not a sum of the image's own principal components, opened by a disc.
 
     Nothing is found within half a patch of the border.

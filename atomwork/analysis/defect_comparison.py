@@ -14,6 +14,7 @@ from atomwork.analysis import confidence, defect_scores, defects
 from atomwork.simulation import stores
 
 PARTS = ("image", "columns", "defects", "front", "settings")
+CONFUSION = ("whole_whole", "whole_odd", "odd_whole", "odd_odd")  # sites, true_found
 
 
 def compare(path, methods, *, images=None, magnifications=(1.0,), workers=2, progress=True):
@@ -36,26 +37,33 @@ def compare(path, methods, *, images=None, magnifications=(1.0,), workers=2, pro
     """
     store = stores.load(path)
     images = np.flatnonzero(store["is_test"][:]) if images is None else images
-    tasks = list(product(map(int, images), methods, magnifications))
+    tasks = list(product(map(int, images), magnifications))
     with ProcessPoolExecutor(workers) as pool:
-        rows = pool.map(partial(row, str(path)), tasks, chunksize=4)
-        return pd.DataFrame(list(tqdm(rows, total=len(tasks), disable=not progress)))
+        rows = pool.map(partial(rows_of, str(path), methods), tasks, chunksize=4)
+        return pd.concat(list(tqdm(rows, total=len(tasks), disable=not progress)), ignore_index=True)
 
 
-def row(path, task):
-    """The scores of one image by one method at one magnification, see `compare`."""
-    number, method, magnification = task
+def rows_of(path, methods, task):
+    """The scores of one image at one magnification by each method, see `compare`."""
+    number, magnification = task
     store = stores.load(path)
     arrays = {name: store[name][number] for name in PARTS}
     settings = dict(zip(store.attrs["parameters"]["settings"], map(float, arrays["settings"]), strict=True))
     # the processes share the cores, and a forked one would wait for ever for threads that only its parent has
     with threadpool_limits(1):
         image, truth = magnified(arrays["image"], defect_scores.Truth.of(arrays), magnification)
-        scores = defect_scores.scored(defects.segment(image, model=method), truth)
+        found = defects.by_each(image, methods)
+    asked = {"image": number, "magnification": magnification, **{name: settings[name] for name in ("alpha", "pixel_size")}}
+    return pd.DataFrame(
+        [{**asked, "method": method, **numbers(defect_scores.scored(found[method], truth))} for method in methods]
+    )
+
+
+def numbers(scores):
+    """`defect_scores.Scores` as a row, see `compare`."""
     named = {name: getattr(scores, name) for name in ("hits", "false", "missed", "front_rms", "area_error")}
-    confusion = zip(("whole_whole", "whole_odd", "odd_whole", "odd_odd"), scores.confusion.ravel().tolist(), strict=True)
-    asked = {"image": number, "method": method, "magnification": magnification}
-    return {**asked, **named, **dict(confusion), **{k: settings[k] for k in ("alpha", "pixel_size")}}
+    confusion = zip(CONFUSION, scores.confusion.ravel().tolist(), strict=True)
+    return {**named, **dict(confusion)}
 
 
 def magnified(image, truth, magnification):
@@ -66,6 +74,6 @@ def magnified(image, truth, magnification):
 
 def pooled(table, by="method"):
     """`defect_scores.pooled` and the confusion's sums for each group of a table of `compare`."""
-    counts = ["whole_whole", "whole_odd", "odd_whole", "odd_odd"]
-    rows = {key: {**defect_scores.pooled(list(part.itertuples())), **part[counts].sum()} for key, part in table.groupby(by)}
+    parts = table.groupby(by, sort=by != "method")
+    rows = {key: {**defect_scores.pooled(list(part.itertuples())), **part[[*CONFUSION]].sum()} for key, part in parts}
     return pd.DataFrame(rows).T.rename_axis(by)

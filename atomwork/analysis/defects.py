@@ -9,10 +9,11 @@ import shapely
 from scipy.spatial import cKDTree
 
 from atomwork import weights
-from atomwork.analysis import clusters, odd_columns, phases, segmentation
+from atomwork.analysis import clusters, odd_columns, phases, second_opinion, segmentation
 from atomwork.analysis.defect_map import DefectMap as DefectMap
 
 METHODS = {"columns": odd_columns.find, "kmeans": clusters.kmeans, "pca": clusters.pca}
+ASIDE = "columns+"  # what a method's name begins with whose findings are combined with those of columns
 SAME_SITE = 0.5  # of the spacing, within which a column is what a point defect says of its site [-]
 
 
@@ -49,7 +50,7 @@ def segment(image, *, model="columns", pixel_size=None):
     ----------
     image : (H, W) float array, intensity [arb.], columns bright or dark
     model : str, ``"columns"`` by the profiles of its columns, ``"kmeans"`` or ``"pca"``, or a weight of AtomGAN's, see
-        `weights.load`
+        `weights.load`; ``"columns+…"``, followed by a weight, combines both, see `second_opinion.combined`
     pixel_size : float [Å], or None
 
     Returns
@@ -60,10 +61,23 @@ def segment(image, *, model="columns", pixel_size=None):
     ------
     ValueError : the image isn't one (H, W) frame, or has no lattice; no such method
     """
+    return by_each(image, [model], pixel_size=pixel_size)[model]
+
+
+def by_each(image, models, *, pixel_size=None):
+    """What each of several methods finds in an image, as a dict of `DefectMap`; see `segment`. None runs twice."""
     image = np.asarray(image)
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}; segment takes one (H, W) image, so pick a frame of a stack.")
-    return replace(method(model)(image), pixel_size=pixel_size)
+    methods = {part: method(part) for model in models for part in parts(model)}
+    found = {part: replace(find(image), pixel_size=pixel_size) for part, find in methods.items()}
+    every = {model: [found[part] for part in parts(model)] for model in models}
+    return {model: maps[0] if len(maps) == 1 else second_opinion.combined(*maps) for model, maps in every.items()}
+
+
+def parts(model):
+    """The methods that a method's name, see `segment`, combines."""
+    return ["columns", model.removeprefix(ASIDE)] if str(model).startswith(ASIDE) else [model]
 
 
 def method(model):

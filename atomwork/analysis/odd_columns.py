@@ -67,7 +67,7 @@ def as_map(image, odd, two):
         excess=excess,
     )
     every = pd.DataFrame(places, columns=["y", "x"]).assign(
-        site=np.where(np.isin(found.kinds, sites.METALS), "metal", "chalcogen"), odd=odd.odd
+        site=np.where(np.isin(found.kinds, sites.METALS), "metal", "chalcogen"), odd=odd.odd, deviation=odd.deviation
     )
     return DefectMap(
         shape=image.shape,

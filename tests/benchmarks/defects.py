@@ -1,31 +1,64 @@
 """Point defects, fronts and phases of simulated junctions by each method, on images that nothing was chosen by.
 
-``python -m tests.benchmarks.defects STORE`` scores all test images of a data set of the recipe ``atomgan`` instead.
+``python -m tests.benchmarks.defects FOLDER [METHOD …]`` scores the 1330 test images instead, hours on two cores: it draws them
+into the folder, keeps each hundred's scores there, and goes on with what is missing when it is called again.
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from atomwork.analysis import defect_comparison
 from atomwork.simulation import stores
 from atomwork.simulation.recipes import atomgan
 
 SEED, IMAGES = 61_301, 32
-METHODS = ("columns", "pca", "kmeans")
+TEST_SEED, BLOCK = 201, 100  # of the test images, and how many are scored between two writes
+METHODS = ("columns+atomgan", "columns", "atomgan", "pca", "kmeans")
+MAGNIFICATIONS, EVERY = (0.5, 0.7, 1.0, 1.4, 2.0), 10  # and of how many test images one is magnified
+SHOWN = ["precision", "recall", "f1", "fronts_found", "front_rms", "within_2_percent"]
 
 
-def junctions(path=None):
-    """Each method's scores on images of junctions, those of a store's test if there is one."""
+def junctions():
+    """Each method's scores on images of junctions."""
     with tempfile.TemporaryDirectory() as folder:
-        images = None
-        if path is None:
-            path, images = Path(folder) / "junctions.zarr", range(IMAGES)
-            stores.write(atomgan.dataset(IMAGES), path, seed=SEED, progress=False)
-        table = defect_comparison.compare(path, METHODS, images=images)
-    return f"Defects of {table['image'].nunique()} simulated junctions", defect_comparison.pooled(table).reset_index()
+        path = Path(folder) / "junctions.zarr"
+        stores.write(atomgan.dataset(IMAGES), path, seed=SEED, progress=False)
+        table = defect_comparison.compare(path, METHODS, images=range(IMAGES))
+    return f"Defects of {IMAGES} simulated junctions", defect_comparison.pooled(table).reset_index()
+
+
+def scores(folder, methods, images, magnifications=(1.0,)):
+    """The scores of test images, read where they are in the folder already."""
+    folder, tables = Path(folder), []
+    path = folder / "test.zarr"
+    stores.write(atomgan.test_images(), path, seed=TEST_SEED)
+    name = "scores" if magnifications == (1.0,) else "magnified"
+    for start in range(0, len(images), BLOCK):
+        file = folder / f"{name}_{'_'.join(Path(m).stem for m in methods)}_{start:04d}.csv"
+        if not file.exists():
+            block = images[start : start + BLOCK]
+            table = defect_comparison.compare(path, methods, images=block, magnifications=magnifications)
+            table.to_csv(file.with_suffix(".partial"), index=False)
+            file.with_suffix(".partial").replace(file)
+        tables.append(pd.read_csv(file))
+    return pd.concat(tables, ignore_index=True)
+
+
+def of_the_test(folder, methods):
+    """Tables of the test images: all, by the noise's strength, and by magnification."""
+    table = scores(folder, methods, range(atomgan.TEST[0]))
+    yield "Test images", defect_comparison.pooled(table).reset_index()
+    by_alpha = table.assign(alpha=np.floor(table["alpha"] / 0.05 + 1e-3) * 0.05)
+    magnified = scores(folder, methods, range(0, atomgan.TEST[0], EVERY), MAGNIFICATIONS)
+    for by, part in (("alpha", by_alpha), ("magnification", magnified)):
+        for method, own in part.groupby("method", sort=False):
+            yield f"{method} by {by}", defect_comparison.pooled(own, by)[["images", *SHOWN]].reset_index()
 
 
 if __name__ == "__main__":
-    title, rows = junctions(*sys.argv[1:])
-    print(f"## {title}\n\n{rows.to_markdown(index=False, floatfmt='.4g')}")
+    for title, rows in of_the_test(sys.argv[1], sys.argv[2:] or METHODS):
+        print(f"\n## {title}\n\n{rows.to_markdown(index=False, floatfmt='.4g')}", flush=True)

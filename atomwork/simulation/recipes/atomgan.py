@@ -5,6 +5,7 @@ the paper's count (Cheng et al., Sci. China Inf. Sci. 66 (2023) 160410): 3984 tr
 1330 test images with 3380. Drawing k is of another specimen than image k: nothing is paired.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -67,6 +68,19 @@ def dataset(n_images=IMAGES):
     }
     draw_one = partial(draw, defects=defects, drawn=drawn, test=test)
     return DataSet("atomgan", n_images, {**images, **tables, **numbers}, draw_one, parameters, block=16)
+
+
+def test_images():
+    """The test images of `dataset` alone, each the same as there for the same seed."""
+    whole, first = dataset(), TRAINING[0]
+    parameters = {**whole.parameters, "first": first}
+    return replace(whole, n_images=TEST[0], draw=partial(draw_later, draw_one=whole.draw, first=first), parameters=parameters)
+
+
+def draw_later(index, sequence, *, draw_one, first):
+    """What ``draw_one`` draws of the image ``first`` places after ``index``, from that image's own sequence."""
+    *before, _ = sequence.spawn_key
+    return draw_one(first + index, np.random.SeedSequence(sequence.entropy, spawn_key=(*before, first + index)))
 
 
 def counts(n_images):

@@ -73,3 +73,12 @@ def test_the_same_sequence_gives_the_same_bytes(drawn):
     assert all(np.array_equal(again[name], images[1][name], equal_nan=name not in ("image", "drawing")) for name in again)
     other = dataset.draw(1, np.random.SeedSequence(3, spawn_key=(1,)))
     assert not np.array_equal(other["image"], images[1]["image"])
+
+
+def test_test_images_alone_are_those_of_the_whole_set():
+    whole, alone = atomgan.dataset(), atomgan.test_images()
+    assert alone.n_images == 1330
+    last = whole.draw(5313, np.random.SeedSequence(9, spawn_key=(5313,)))
+    same = alone.draw(1329, np.random.SeedSequence(9, spawn_key=(1329,)))
+    assert same["is_test"]
+    assert all(np.array_equal(last[name], same[name], equal_nan=name not in ("image", "drawing")) for name in last)

@@ -1,0 +1,56 @@
+"""Profiles of columns and a network combined: what both see counts once, what the profiles contradict not at all."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from atomwork.analysis import second_opinion
+from atomwork.analysis.defect_map import DefectMap
+
+SIDE, SPACING = 100, 10.0
+
+
+@pytest.fixture
+def columns():
+    """Sites of a square lattice that the profiles of columns judge: one odd, one in doubt, one column not judged at all."""
+    y, x = (axis.ravel() for axis in SPACING * np.indices((10, 10)) + 5)
+    sites = pd.DataFrame({"y": y, "x": x, "site": "metal", "odd": False, "deviation": 1.0})
+    sites.loc[22, ["odd", "deviation"]] = True, -9.0  # at 25, 25
+    sites.loc[55, "deviation"] = -second_opinion.DOUBTFUL - 0.5  # at 55, 55
+    points = pd.DataFrame({"y": [25.0], "x": [25.0], "kind": ["V_M"], "confidence": [0.9]})
+    return DefectMap((SIDE, SIDE), points, [], sites.drop(index=88), SPACING, "columns")  # none at 85, 85
+
+
+def drawn(places, confidence=0.9, fronts=()):
+    """What a network finds at places."""
+    points = pd.DataFrame(places, columns=["y", "x"]).assign(kind="vacancy", confidence=confidence)
+    return DefectMap((SIDE, SIDE), points, list(fronts), points[["y", "x"]], SPACING, "network")
+
+
+def found(both):
+    return sorted(both.points[["y", "x"]].to_numpy().tolist())
+
+
+def test_what_both_find_counts_once(columns):
+    both = second_opinion.combined(columns, drawn([[25.5, 24.0]]))
+    assert found(both) == [[25, 25]]
+    assert both.points["kind"].tolist() == ["V_M"]
+    assert both.source == "columns+network"
+
+
+def test_a_network_counts_where_profiles_doubt_or_cannot_judge(columns):
+    assert found(second_opinion.combined(columns, drawn([[55.0, 55.0], [86.0, 85.0]]))) == [[25, 25], [55, 55], [86, 85]]
+
+
+def test_a_network_is_contradicted_by_a_whole_column_and_believed_only_when_sure(columns):
+    assert found(second_opinion.combined(columns, drawn([[45.0, 45.0]]))) == [[25, 25]]
+    assert found(second_opinion.combined(columns, drawn([[55.0, 55.0]], confidence=0.1))) == [[25, 25]]
+
+
+def test_fronts_are_those_of_the_profiles_if_they_see_any(columns):
+    line, other = np.array([[0.0, 50], [99, 50]]), np.array([[50.0, 0], [50, 99]])
+    network = drawn(np.empty((0, 2)), fronts=[line])
+    assert second_opinion.combined(columns, network).fronts[0] is line
+    both = second_opinion.combined(DefectMap(**{**vars(columns), "fronts": [other]}), network)
+    assert len(both.fronts) == 1
+    assert both.fronts[0] is other
