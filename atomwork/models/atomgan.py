@@ -286,9 +286,9 @@ class AtomGAN(Adversarial):
         self.average.update_parameters(self.drawing)
 
     @classmethod
-    def from_weights(cls, tensors, settings):
-        """The model of a weight file, see `weights.load`."""
-        tensors, model = dict(tensors), cls(size=settings["size"], domains=tuple(settings["domains"]))
+    def from_weights(cls, tensors, settings, **training):
+        """The model of a weight file, see `weights.load`, to go on with under settings of ``training``."""
+        tensors, model = dict(tensors), cls(size=settings["size"], domains=tuple(settings["domains"]), **training)
         model.codes.copy_(tensors.pop("codes"))
         model.drawing.load_state_dict(tensors)
         model.average.module.load_state_dict(tensors)

@@ -18,7 +18,7 @@ from atomwork.simulation.optics import Lens
 from atomwork.simulation.recipes import atomgan
 
 SEED, HEAP, TESTED = 81_900, 40, 24
-STEPS, TUNING = 1000, 200  # of AtomGAN, and of the detector
+STEPS, TUNING = 600, 200  # of AtomGAN, and of the detector
 GOOD = {"energy": 300e3, "semiangle_cutoff": 30.0, "Cs": 2e4, "defocus": -34.0, "focal_spread": atomgan.FOCAL_SPREAD}
 WORSE = {**GOOD, "Cs": 3e4, "astigmatism": 8.0, "astigmatism_angle": 20.0}
 BLUR, HAZE = 1.6, 0.6  # px, of the other camera, and how much brighter it is somewhere than the image is bright [-]

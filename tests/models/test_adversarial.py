@@ -403,7 +403,8 @@ def test_codes_are_the_means_of_their_domains_and_survive_the_file(tmp_path, tor
         expected = model.code(images, SQUARE.expand(6, 2, 2), "drawing").mean(0)
     assert torch.allclose(model.codes[1], expected, atol=1e-5)
     weights.save(tmp_path / "w.safetensors", *model.to_weights())
-    again = AtomGAN.from_weights(*weights.read(tmp_path / "w.safetensors"))
+    again = AtomGAN.from_weights(*weights.read(tmp_path / "w.safetensors"), max_steps=7)
+    assert again.hparams.max_steps == 7
     assert torch.equal(again.codes, model.codes)
 
 
