@@ -1,6 +1,6 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, defects, labelling, large, simulation, speed, sublattices
+from tests.benchmarks import accuracy, defects, generation, labelling, large, simulation, speed, sublattices
 
 if __name__ == "__main__":
     for table in (
@@ -13,6 +13,8 @@ if __name__ == "__main__":
         speed.detection_speed,
         large.large_frames,
         defects.junctions,
+        generation.drawn_images,
+        generation.drawing_speed,
         labelling.noisiest_frames,
         labelling.series_speed,
         simulation.hrtem_speed,
