@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from atomwork import figures
 from atomwork.analysis import defect_comparison
 from atomwork.simulation import stores
 from atomwork.simulation.recipes import atomgan
@@ -48,15 +49,33 @@ def scores(folder, methods, images, magnifications=(1.0,)):
     return pd.concat(tables, ignore_index=True)
 
 
+def by(name, table):
+    """Each method's scores by a column of a table of `defect_comparison.compare`."""
+    parts = {method: defect_comparison.pooled(own, name) for method, own in table.groupby("method", sort=False)}
+    return pd.concat(parts, names=["method"]).reset_index()[["method", name, "images", *SHOWN]]
+
+
 def of_the_test(folder, methods):
-    """Tables of the test images: all, by the noise's strength, and by magnification."""
+    """Tables of the test images: all, by the noise's strength, and by magnification; the latter two also as a picture."""
     table = scores(folder, methods, range(atomgan.TEST[0]))
     yield "Test images", defect_comparison.pooled(table).reset_index()
-    by_alpha = table.assign(alpha=np.floor(table["alpha"] / 0.05 + 1e-3) * 0.05)
-    magnified = scores(folder, methods, range(0, atomgan.TEST[0], EVERY), MAGNIFICATIONS)
-    for by, part in (("alpha", by_alpha), ("magnification", magnified)):
-        for method, own in part.groupby("method", sort=False):
-            yield f"{method} by {by}", defect_comparison.pooled(own, by)[["images", *SHOWN]].reset_index()
+    by_noise = by("alpha", table.assign(alpha=np.floor(table["alpha"] / 0.05 + 1e-3) * 0.05))
+    yield "By the strength of the noise", by_noise
+    magnified = by("magnification", scores(folder, methods, range(0, atomgan.TEST[0], EVERY), MAGNIFICATIONS))
+    yield "By magnification", magnified
+    figures.save(drawn({"alpha": by_noise, "magnification": magnified}), Path(folder) / "curves.png")
+
+
+def drawn(curves):
+    """Precision and recall against what they are listed by, a row of Axes for each table: a figure."""
+    picture, axes = figures.grid(len(curves), 2, 4)
+    for row, (name, table) in zip(axes, curves.items(), strict=True):
+        for ax, value in zip(row, ("precision", "recall"), strict=True):
+            for method, own in table.groupby("method", sort=False):
+                ax.plot(own[name], own[value], marker=".", label=Path(method).stem)
+            ax.set(xlabel=name, ylabel=f"{value} of point defects", ylim=(-0.02, 1.02))
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    return picture
 
 
 if __name__ == "__main__":
