@@ -5,6 +5,7 @@ by linear least squares. Distances are those in a crystal without shear, see `un
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -43,6 +44,16 @@ class Overlap:
     def size(self):
         """Number of pixels in the image."""
         return int(np.prod(self.shape))
+
+    @cached_property
+    def places(self):
+        """Where the splines' coefficients are among those of all sites: (P, 4) int array."""
+        return self.site[:, None] * self.count + self.numbers
+
+    @cached_property
+    def flat(self):
+        """Where the splines are in images of each of them: (P, 4) int array."""
+        return self.numbers * self.size + self.pixel[:, None]
 
     def sum(self, values):
         """Values (P,) added up in every pixel: (H, W) array."""
@@ -107,7 +118,7 @@ class Profiles:
 
     def of(self, near, kinds):
         """The profiles of sites of ``kinds`` (N,) at all pairs [arb.]: (P,) array."""
-        return (self.coefficients[kinds[near.site][:, None], near.numbers] * near.values).sum(1)
+        return np.einsum("ps,ps->p", self.coefficients[kinds].ravel()[near.places], near.values)
 
     def model(self, near, kinds, occupancy=None):
         """The image (H, W) that sites of ``kinds`` (N,) and of ``occupancy`` (N,), 1 if None, make together."""
@@ -132,10 +143,9 @@ def fit(image, near, kinds, *, count, occupancy=None, weight=None):
     Profiles
     """
     values = near.values if occupancy is None else near.values * occupancy[near.site, None]
-    rows = (kinds[near.site] * near.count)[:, None] + near.numbers
-    flat = (rows * near.size + near.pixel[:, None]).ravel()
-    design = np.bincount(flat, values.ravel(), count * near.count * near.size).reshape(-1, near.size)
-    design = np.concatenate([design, np.ones((1, near.size))])
+    flat = near.flat + (kinds * near.count * near.size)[near.site, None]
+    design = np.bincount(flat.ravel(), values.ravel(), (count * near.count + 1) * near.size).reshape(-1, near.size)
+    design[-1] = 1  # of the background
     weighted = design if weight is None else design * weight.ravel()
     normal = weighted @ design.T
     normal[np.diag_indices(len(normal) - 1)] += RIDGE * normal.diagonal()[:-1].mean()
