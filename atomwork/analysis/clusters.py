@@ -22,7 +22,7 @@ LEARNED = 4000  # pixels or patches that clusters and components are learned fro
 SEED = 0
 
 
-def kmeans(image, *, n_clusters=5, smallest=0.3, radius=0.15):
+def kmeans(image, *, n_clusters=4, smallest=0.5, radius=0.1):
     """Point defects and lines as the rarest of clusters of alike pixels, opened by a disc.
 
     Parameters
@@ -51,7 +51,7 @@ def kmeans(image, *, n_clusters=5, smallest=0.3, radius=0.15):
     return from_mask((clusters == rarest).reshape(image.shape), image, spacing, "kmeans", smallest=smallest, radius=radius)
 
 
-def pca(image, *, components=40, deviations=10.0, side=3.0, smallest=0.2, radius=0.15):
+def pca(image, *, components=80, deviations=14.0, side=4.0, smallest=0.2, radius=0.1):
     """Point defects and lines where patches are not a sum of the image's own principal components, opened by a disc.
 
     Nothing is found within half a patch of the border.
