@@ -17,9 +17,9 @@ MORPHOLOGY = {"smallest": (0.1, 0.2, 0.3, 0.5), "radius": (0.1, 0.15, 0.2, 0.3)}
 CHOICES = {
     "kmeans": {"n_clusters": (3, 4, 5, 6, 8, 10, 14, 20), **MORPHOLOGY},
     "pca": {
-        "components": (6, 12, 20, 40, 80),
-        "deviations": (4.0, 5.0, 7.0, 10.0, 14.0),
-        "side": (2.0, 3.0, 4.0),
+        "components": (12, 20, 40, 80, 120),
+        "deviations": (5.0, 7.0, 10.0, 14.0, 20.0),
+        "side": (3.0, 4.0, 5.0),
         **MORPHOLOGY,
     },
 }
