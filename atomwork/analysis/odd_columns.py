@@ -10,6 +10,7 @@ from atomwork.columns.displacement import displacement
 from atomwork.columns.polarity import polarity
 
 SMOOTH = 3.0  # spacings, over which a crystal's displacement is averaged
+ALIKE = 0.005  # by how much more may be left of an image where a front is straightened [-]
 DOUBLE = 0.65  # share of a chalcogen column's brightness from which both atoms are missing [-]
 
 
@@ -39,7 +40,25 @@ def find(image):
 def best(image, ways):
     """`occupancies.Odd` of that of several `fronts.Explained` that leaves least of an image, with and without its odd sites."""
     both = [(occupancies.find(image, way), way) for way in ways]
-    return min(both, key=lambda one: one[0].found.cost * one[1].cost)[0]
+    return straightened(image, min(both, key=lambda one: one[0].found.cost * one[1].cost)[0])
+
+
+def straightened(image, odd):
+    """`occupancies.Odd` with odd metals at a front on its other side, if that explains an image as well by no more odd sites.
+
+    A front without chalcogens bends around one that is missing beside it, so that a metal of the wrong crystal is odd instead.
+    """
+    places = odd.found.sites
+    for metal in np.flatnonzero(odd.odd[: len(places.metals)]):
+        side = odd.found.side.copy()
+        around = side[places.six[metal][places.six[metal] >= 0]]
+        if (around == side[metal]).all() or not odd.odd[metal]:
+            continue
+        side[metal] = 1 - side[metal]
+        other = occupancies.find(image, fronts.explained(image, places, side))
+        if other.found.cost < (1 + ALIKE) * odd.found.cost and other.odd.sum() <= odd.odd.sum():
+            odd = other
+    return odd
 
 
 def of_one_crystal(image, cells):

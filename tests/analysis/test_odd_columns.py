@@ -6,6 +6,7 @@ import pytest
 from atomwork import micrograph
 from atomwork.analysis import defect_scores, odd_columns
 from atomwork.columns import matching
+from atomwork.simulation.recipes import atomgan
 from tests.columns.test_junction import seen
 
 
@@ -39,6 +40,15 @@ def test_turned_and_inverted_images_show_the_same_defects():
     assert len(found.points) == len(back) > 0
     assert matching.match(back, found.points, tolerance=2.0).f1 == 1
     assert found.points["kind"].tolist() == [turned.points["kind"][k] for k, _ in matched(back, found)]
+
+
+@pytest.mark.parametrize("index", [842, 822])
+def test_a_front_does_not_bend_around_a_vacancy_beside_it(index):
+    """Double vacancies 1.75 spacings from fronts without chalcogens: no metal of the wrong crystal stands for them."""
+    drawn = atomgan.dataset(864).draw(index, np.random.SeedSequence(1, spawn_key=(index,)))
+    scores = defect_scores.scored(odd_columns.find(drawn["image"]), defect_scores.Truth.of(drawn))
+    assert (scores.false, scores.missed) == (0, 0)
+    assert scores.front_rms < 0.1
 
 
 def matched(back, found):
