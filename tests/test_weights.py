@@ -8,11 +8,14 @@ import torch
 from atomwork import weights
 
 
+LARGEST = {"atomid": 8, "atomgan": 16}  # MiB
+
+
 def test_every_registered_weight_has_its_hash_and_size():
     for name, row in weights.registry().items():
         path = weights.DATA / "weights" / f"{name}.safetensors"
         assert weights.sha256(path) == row["sha256"]
-        assert path.stat().st_size == int(row["bytes"]) <= 8 * 2**20
+        assert path.stat().st_size == int(row["bytes"]) <= LARGEST[name] * 2**20
         assert (weights.DATA / "results" / f"{name}.json").is_file()
 
 

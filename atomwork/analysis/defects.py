@@ -43,7 +43,7 @@ class DefectReport:
     phases: pd.DataFrame
 
 
-def segment(image, *, model="columns", pixel_size=None):
+def segment(image, *, model="columns+atomgan", pixel_size=None):
     """Find the point defects, the fronts and the phases of an image.
 
     Parameters
@@ -84,7 +84,8 @@ def method(model):
     """The function that finds an image's defects by a method's name, or a weight's; see `segment`."""
     if model not in METHODS and not str(model).endswith(".safetensors") and model not in weights.registry():
         raise ValueError(
-            f"model={model!r} is no method; choose from {', '.join(METHODS)}, or give the path of a weight (.safetensors)."
+            f"model={model!r} is no method; choose from {', '.join(METHODS)}, atomgan, {ASIDE}atomgan, or give the "
+            "path of a weight (.safetensors)."
         )
     return METHODS.get(model, partial(segmentation.segment, model=model))
 

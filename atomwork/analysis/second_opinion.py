@@ -6,17 +6,16 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-SURE = 0.5  # confidence from which a network's point defect counts where the profiles can't judge, or doubt [0-1]
-DOUBTFUL = 3.0  # deviations of its kind from which a site that the profiles don't call odd is in doubt [-]
+DOUBTFUL = 3.0  # deviations by which a site that the profiles don't call odd is fainter than its kind to be in doubt [-]
 SAME = 0.5  # spacings within which a point defect and a site are the same
 APART = 1.0  # spacings within which two point defects are the same
 
 
 def combined(columns, network):
-    """The point defects, fronts and phases that the profiles of columns find, and what a network adds to them.
+    """What the profiles of columns find, and the vacancies that a network finds where these doubt.
 
-    A network's point defect counts beside these where it is sure of it and the profiles don't contradict: no site that they can
-    judge is there, or one that differs from its kind by more than most do. Its fronts count where the profiles see none.
+    A network may see things in images of another kind than it learned from. So it is asked about sites only that the profiles
+    judge, and find fainter than most of their kind, but not by as much as convinces them.
 
     Parameters
     ----------
@@ -28,18 +27,12 @@ def combined(columns, network):
     DefectMap
     """
     places = network.points[["y", "x"]].to_numpy(float)
-    new = network.points["confidence"].to_numpy(float) > SURE
+    sites = columns.columns
+    doubted = sites[~sites["odd"] & (sites["deviation"] < -DOUBTFUL)]
+    new = distances(places, doubted) < SAME * columns.spacing
     new &= distances(places, columns.points) > APART * columns.spacing
-    new &= ~whole(places, columns)
     points = pd.concat([columns.points, network.points[new]], ignore_index=True) if new.any() else columns.points
-    fronts = columns.fronts or network.fronts
-    return replace(columns, points=points, fronts=fronts, source=f"{columns.source}+{network.source}")
-
-
-def whole(places, columns):
-    """Which places (N, 2) are sites that the profiles of columns call whole: (N,) bool array."""
-    clear = columns.columns[~columns.columns["odd"] & (columns.columns["deviation"].abs() < DOUBTFUL)]
-    return distances(places, clear) < SAME * columns.spacing
+    return replace(columns, points=points, source=f"{columns.source}+{network.source}")
 
 
 def distances(places, table):

@@ -19,7 +19,7 @@ def test_scores_are_those_of_each_image_alone(store):
     assert table[["image", "method"]].to_numpy().tolist() == [[2, "columns"], [2, "pca"], [0, "columns"], [0, "pca"]]
     arrays = stores.load(store)
     truth = defect_scores.Truth.of({name: arrays[name][2] for name in ("columns", "defects", "front")})
-    alone = defect_scores.scored(defects.segment(arrays["image"][2]), truth)
+    alone = defect_scores.scored(defects.segment(arrays["image"][2], model="columns"), truth)
     first = table.iloc[0]
     assert (first["hits"], first["false"], first["missed"]) == (alone.hits, alone.false, alone.missed)
     assert first[["whole_whole", "whole_odd", "odd_whole", "odd_odd"]].tolist() == alone.confusion.ravel().tolist()

@@ -62,7 +62,7 @@ def test_a_perfect_crystal_has_no_defects(crystal):
     assert report.phases["share"].tolist() == [1.0]
 
 
-@pytest.mark.parametrize(("model", "source"), [("columns", "columns"), ("pca", "pca"), ("kmeans", "kmeans")])
+@pytest.mark.parametrize(("model", "source"), [("columns", "columns"), ("pca", "pca"), ("columns+atomgan", "columns+atomgan")])
 def test_every_method_is_called_by_its_name(model, source):
     found = defects.segment(seen(1)["image"], model=model, pixel_size=0.2)
     assert found.source == source
@@ -73,5 +73,7 @@ def test_every_method_is_called_by_its_name(model, source):
 def test_what_is_no_image_or_no_method_is_refused(rng):
     with pytest.raises(ValueError, match=r"image has shape \(2, 64, 64\); segment takes one \(H, W\) image"):
         defects.segment(np.zeros((2, 64, 64)))
-    with pytest.raises(ValueError, match="model='nonesuch' is no method; choose from columns, kmeans, pca, or give the path"):
+    with pytest.raises(
+        ValueError, match=r"model='nonesuch' .* choose from columns, kmeans, pca, atomgan, columns\+atomgan, or"
+    ):
         defects.segment(seen(1)["image"], model="nonesuch")

@@ -1,4 +1,4 @@
-"""Profiles of columns and a network combined: what both see counts once, what the profiles contradict not at all."""
+"""Profiles of columns and a network combined: what both see counts once, what the profiles call whole not at all."""
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,13 @@ def columns():
     sites.loc[22, ["odd", "deviation"]] = True, -9.0  # at 25, 25
     sites.loc[55, "deviation"] = -second_opinion.DOUBTFUL - 0.5  # at 55, 55
     points = pd.DataFrame({"y": [25.0], "x": [25.0], "kind": ["V_M"], "confidence": [0.9]})
-    return DefectMap((SIDE, SIDE), points, [], sites.drop(index=88), SPACING, "columns")  # none at 85, 85
+    judged = sites.drop(index=88)  # not the one at 85, 85
+    return DefectMap((SIDE, SIDE), points, [], judged, SPACING, "columns", sites=sites[["y", "x", "site"]])
 
 
-def drawn(places, confidence=0.9, fronts=()):
+def drawn(places, fronts=()):
     """What a network finds at places."""
-    points = pd.DataFrame(places, columns=["y", "x"]).assign(kind="vacancy", confidence=confidence)
+    points = pd.DataFrame(places, columns=["y", "x"]).assign(kind="vacancy", confidence=0.9)
     return DefectMap((SIDE, SIDE), points, list(fronts), points[["y", "x"]], SPACING, "network")
 
 
@@ -38,19 +39,17 @@ def test_what_both_find_counts_once(columns):
     assert both.source == "columns+network"
 
 
-def test_a_network_counts_where_profiles_doubt_or_cannot_judge(columns):
-    assert found(second_opinion.combined(columns, drawn([[55.0, 55.0], [86.0, 85.0]]))) == [[25, 25], [55, 55], [86, 85]]
+def test_a_network_counts_where_the_profiles_doubt(columns):
+    both = second_opinion.combined(columns, drawn([[55.0, 56.0]]))
+    assert found(both) == [[25, 25], [55, 56]]
+    assert both.points["kind"].tolist() == ["V_M", "vacancy"]
 
 
-def test_a_network_is_contradicted_by_a_whole_column_and_believed_only_when_sure(columns):
-    assert found(second_opinion.combined(columns, drawn([[45.0, 45.0]]))) == [[25, 25]]
-    assert found(second_opinion.combined(columns, drawn([[55.0, 55.0]], confidence=0.1))) == [[25, 25]]
+@pytest.mark.parametrize("place", [[45.0, 45.0], [85.0, 85.0], [60.0, 50.0]], ids=["whole", "not judged", "no site"])
+def test_a_network_does_not_count_elsewhere(place, columns):
+    assert found(second_opinion.combined(columns, drawn([place]))) == [[25, 25]]
 
 
-def test_fronts_are_those_of_the_profiles_if_they_see_any(columns):
-    line, other = np.array([[0.0, 50], [99, 50]]), np.array([[50.0, 0], [50, 99]])
-    network = drawn(np.empty((0, 2)), fronts=[line])
-    assert second_opinion.combined(columns, network).fronts[0] is line
-    both = second_opinion.combined(DefectMap(**{**vars(columns), "fronts": [other]}), network)
-    assert len(both.fronts) == 1
-    assert both.fronts[0] is other
+def test_fronts_are_those_of_the_profiles(columns):
+    line = np.array([[0.0, 50], [99, 50]])
+    assert second_opinion.combined(columns, drawn(np.empty((0, 2)), fronts=[line])).fronts == []
