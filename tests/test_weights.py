@@ -7,7 +7,6 @@ import torch
 
 from atomwork import weights
 
-
 LARGEST = {"atomid": 8, "atomgan": 16}  # MiB
 
 
