@@ -35,8 +35,8 @@ def drawn_images(model="atomgan"):
         real.append(reference["image"])
         truth = defect_scores.Truth.of(reference)
         kinds = reference["columns"][: len(truth.columns), 2]
-        spacing = drawings.SPACING / float(reference["settings"][0])
-        kept_of_others.append(generation.kept(real[-1], truth.columns, kinds, spacing, truth.points))
+        its_own = drawings.SPACING / float(reference["settings"][0])
+        kept_of_others.append(generation.kept(real[-1], truth.columns, kinds, its_own, truth.points))
     alike = realism.score(made, real, spacing)
     look = {"spectrum [dB]": alike.spectrum, "brightness": alike.brightness, "told apart": alike.told_apart}
     rows = [{"images by": "AtomGAN", **summed(kept), **look}, {"images by": "multislice", **summed(kept_of_others)}]
