@@ -84,9 +84,8 @@ def ridge(region):
 
 def points_of(smooth, lines):
     """The point defects (N, 2) of a magnified and smoothed drawing, (y, x) [px]: its peaks, those on lines if far brighter."""
-    peaks = peak_local_max(
-        inside(smooth, RING), min_distance=round(0.6 * FINE), threshold_abs=FAINTEST_POINT, exclude_border=False
-    )
+    peaks = peak_local_max(smooth, min_distance=round(0.6 * FINE), threshold_abs=FAINTEST_POINT, exclude_border=False)
+    peaks = peaks[within(peaks, smooth.shape, RING * FINE)]
     if not lines:
         return peaks
     apart = shapely.distance(shapely.points(peaks), shapely.MultiLineString(lines))

@@ -47,6 +47,13 @@ def test_faint_and_blurred_drawings_are_read_as_well(rng):
     assert (scores.hits, scores.false, scores.missed) == (4, 0, 0)
 
 
+def test_what_is_too_near_the_border_is_left_out_whole():
+    levels = np.zeros((80, 80))
+    drawing.mark(levels, np.array([[12.5, 40.0], [40.0, 40.0]]), [], drawings.SPACING / 10)
+    found = drawings.read(levels, 10.0)  # the first one lies 1.25 of 1.6 spacings within the drawing
+    assert found.points[["y", "x"]].to_numpy() == pytest.approx(np.array([[40, 40]]), abs=0.5)
+
+
 def test_an_empty_drawing_says_nothing():
     found = drawings.read(np.zeros((64, 80)), 9.0)
     assert len(found.points) == len(found.fronts) == len(found.columns) == 0
