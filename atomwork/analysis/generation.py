@@ -133,8 +133,8 @@ def kept(image, columns, kinds, spacing, defects=()):
     paired = matching.match(found, sites, tolerance=FAR * spacing)
     seen = np.isin(np.arange(len(sites)), paired.pairs[:, 1])
     drawn = np.arange(len(sites)) < whole[: len(columns)].sum()
-    each, which = np.unique(kinds, return_inverse=True)
-    share = np.array([seen[inner & (kinds == kind)].mean() for kind in each])[which]
+    which = np.unique(kinds, return_inverse=True)[1]
+    share = (np.bincount(which, inner & seen) / np.maximum(np.bincount(which, inner), 1))[which]
     visible = inner & drawn & (share > SEEN)
     allowed = np.flatnonzero(drawn | (share > SOME))
     stray = inner_found & ~np.isin(np.arange(len(found)), paired.pairs[np.isin(paired.pairs[:, 1], allowed), 0])

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 DOUBTFUL = 3.0  # deviations by which a site that the profiles don't call odd is fainter than its kind to be in doubt [-]
+SURE = 0.5  # confidence that a network has in a vacancy at least to be believed [-]
 SAME = 0.5  # spacings within which a point defect and a site are the same
 APART = 1.0  # spacings within which two point defects are the same
 
@@ -15,7 +16,7 @@ def combined(columns, network):
     """What the profiles of columns find, and the vacancies that a network finds where these doubt.
 
     A network may see things in images of another kind than it learned from. So it is asked about sites only that the profiles
-    judge, and find fainter than most of their kind, but not by as much as convinces them.
+    judge, and find fainter than most of their kind, but not by as much as convinces them, and has to be sure.
 
     Parameters
     ----------
@@ -31,6 +32,7 @@ def combined(columns, network):
     doubted = sites[~sites["odd"] & (sites["deviation"] < -DOUBTFUL)]
     new = distances(places, doubted) < SAME * columns.spacing
     new &= distances(places, columns.points) > APART * columns.spacing
+    new &= network.points["confidence"].to_numpy(float) > SURE
     points = pd.concat([columns.points, network.points[new]], ignore_index=True) if new.any() else columns.points
     return replace(columns, points=points, source=f"{columns.source}+{network.source}")
 

@@ -52,7 +52,7 @@ def drawn(image, model="atomgan"):
     """
     net, image = network(model), np.asarray(image, float)
     scaled, vectors = at_working_scale(unpaired.normalised(image), bragg.find(image).vectors)
-    levels = by_tiles(net.as_drawing, scaled, vectors).numpy()
+    levels = with_mirrored(net.as_drawing, scaled, vectors).numpy()
     return levels[0, 0] * (DEFECT_LEVEL / unpaired.DRAWN), honeycomb_spacing(vectors[0].numpy())
 
 
@@ -65,9 +65,19 @@ def at_working_scale(image, vectors):
     return resampled(image[None, None].float(), size), (vectors * torch.tensor(size) / torch.tensor(image.shape))[None]
 
 
+def with_mirrored(draw, image, vectors):
+    """The mean of what ``draw`` makes of an image (1, 1, H, W) with a lattice (1, 2, 2) and of its mirror image, likewise.
+
+    What is drawn of one of them alone is rarely there.
+    """
+    both = torch.cat([image, image.flip(3)]), torch.cat([vectors, vectors * vectors.new_tensor([1, -1])])
+    made = by_tiles(draw, *both)
+    return 0.5 * (made[:1] + made[1:].flip(3))
+
+
 @torch.inference_mode()
 def by_tiles(draw, image, vectors):
-    """What ``draw`` makes of an image (1, 1, H, W) and its lattice (1, 2, 2), in overlapping tiles: (1, 1, H, W) tensor."""
+    """What ``draw`` makes of images (B, 1, H, W) with lattices (B, 2, 2), in overlapping tiles: (B, 1, H, W) tensor."""
     made = torch.empty_like(image)
     for top in confidence.tile_starts(image.shape[2], TILE, OVERLAP):
         for left in confidence.tile_starts(image.shape[3], TILE, OVERLAP):

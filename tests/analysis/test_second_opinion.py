@@ -22,9 +22,9 @@ def columns():
     return DefectMap((SIDE, SIDE), points, [], judged, SPACING, "columns", sites=sites[["y", "x", "site"]])
 
 
-def drawn(places, fronts=()):
+def drawn(places, fronts=(), confidence=0.9):
     """What a network finds at places."""
-    points = pd.DataFrame(places, columns=["y", "x"]).assign(kind="vacancy", confidence=0.9)
+    points = pd.DataFrame(places, columns=["y", "x"]).assign(kind="vacancy", confidence=confidence)
     return DefectMap((SIDE, SIDE), points, list(fronts), points[["y", "x"]], SPACING, "network")
 
 
@@ -43,6 +43,10 @@ def test_a_network_counts_where_the_profiles_doubt(columns):
     both = second_opinion.combined(columns, drawn([[55.0, 56.0]]))
     assert found(both) == [[25, 25], [55, 56]]
     assert both.points["kind"].tolist() == ["V_M", "vacancy"]
+
+
+def test_a_network_that_is_not_sure_does_not_count(columns):
+    assert found(second_opinion.combined(columns, drawn([[55.0, 56.0]], confidence=0.4))) == [[25, 25]]
 
 
 @pytest.mark.parametrize("place", [[45.0, 45.0], [85.0, 85.0], [60.0, 50.0]], ids=["whole", "not judged", "no site"])

@@ -1,5 +1,7 @@
 """Segmentation: whatever the image's size and magnification, what the network draws is read back on the image's own pixels."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,18 @@ def test_weights_of_either_network_are_known_by_their_settings(make, tmp_path):
     with torch.inference_mode():
         assert torch.allclose(segmentation.network(path).as_drawing(image, vectors), model.as_drawing(image, vectors))
     assert segmentation.drawn(levels, path)[0].max() <= 255 * unpaired.BRIGHTEST / unpaired.DRAWN
+
+
+def test_a_mirror_image_is_drawn_as_the_mirrored_drawing():
+    torch.manual_seed(3)
+    net = AtomGAN(size="compact").eval()
+    image, vectors, mirror = torch.rand(1, 1, 64, 80), torch.tensor([[[10.0, 1], [4, 9]]]), torch.tensor([1.0, -1.0])
+
+    def alike(draw):
+        return torch.allclose(draw(image.flip(3), vectors * mirror), draw(image, vectors).flip(3), atol=1e-4)
+
+    assert alike(partial(segmentation.with_mirrored, net.as_drawing))
+    assert not alike(partial(segmentation.by_tiles, net.as_drawing))
 
 
 def test_a_weight_of_another_network_is_refused():
