@@ -127,7 +127,7 @@ def draw_defects(ax, micrograph, found):
         hatched.set(edgecolor="#64d2ff", linewidth=0)
     if len(found.points):
         ax.legend(loc="upper right", fontsize=8, framealpha=0.8)
-    ax.set_title(f"{micrograph.name}: {len(found.points)} point defects, {len(found.fronts)} fronts", fontsize=10)
+    ax.set_title(f"{micrograph.name}: point defects {len(found.points)}, fronts {len(found.fronts)}", fontsize=10)
     return ax
 
 

@@ -23,6 +23,7 @@ BRIGHTEST_ATOM = DRAWN * LEVELS[1] / DEFECT_LEVEL  # grey level of −1…1
 FAINTEST = 1e-3  # grey level of −1…1 below zero that marks are where they are not known, at least
 FINEST = 3  # px, side of the squares over which what is drawn is averaged before it is drawn back
 LESSON_BETAS = (0.9, 0.99)  # Adam's, where no party learns against another
+KEPT = 0.6  # correlation with the image that something is drawn from, above which its columns are where they were [-]
 MARKED = 3.0  # how much more what is missing of a defect or a front counts than what is drawn beside them [-]
 RISE = 0.1  # of all lessons, over which their learning rate rises [-]
 
@@ -61,6 +62,12 @@ def unlike_marks(drawn, marks, above):
     return torch.where(marks.isnan(), 0.0, unlike).mean()
 
 
+def moved(drawn, source):
+    """By how much less than `KEPT` drawn images correlate with those (B, 1, H, W) that they are drawn from: scalar tensor."""
+    centred = (part.flatten(1) - part.flatten(1).mean(1, keepdim=True) for part in (drawn, source))
+    return F.relu(KEPT - F.cosine_similarity(*centred)).mean()
+
+
 class AtomGAN(Adversarial):
     """One generator, one encoder and one discriminator for any number of domains.
 
@@ -77,6 +84,8 @@ class AtomGAN(Adversarial):
         looking for noise, and nothing that noise would bury is of use on the way back
     cycle_weight, code_weight : float, λ1 and λ2 of the paper [-]
     odd_weight : float, weight of what the lattice does not repeat, beside the image, on the way there and back [-]
+    kept_weight : float, weight of what is drawn being unlike its first image, see `moved`, for domains whose columns are all
+        bright: nothing else there tells columns from what lies between them [-]
     taught_weight : float, weight of the difference of drawings from the marks of a batch, where it has any [-]
     lessons : int, of the steps, those at the start in which the drawing networks learn from the marks alone, a fifth of the
         cost of others; none where a batch has no marks
@@ -110,6 +119,7 @@ class AtomGAN(Adversarial):
         cycle_weight=10.0,
         odd_weight=4.0,
         code_weight=1.0,
+        kept_weight=0.0,
         taught_weight=200.0,
         lessons=0,
         lesson_rate=1e-3,
@@ -227,6 +237,8 @@ class AtomGAN(Adversarial):
             "code": self.hparams.code_weight * F.l1_loss(self.drawing["encoder"](made.drawn, made.wanted), made.code),
         }
         losses |= self.odd(again, made.source, made.vectors)
+        if self.hparams.kept_weight:
+            losses["kept"] = self.hparams.kept_weight * moved(made.drawn[:, :1], made.source[:, :1])
         if self.hparams.taught_weight and made.marks is not None:
             drawings = made.wanted == self.domain("drawing")
             unlike = unlike_marks(made.drawn[drawings, :1], made.marks[drawings], BRIGHTEST_ATOM)

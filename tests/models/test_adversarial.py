@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from atomwork import weights
 from atomwork.models import cyclegan, training
 from atomwork.models.adversarial import Unpaired, judged, steepness
-from atomwork.models.atomgan import BRIGHTEST_ATOM, PUBLISHED, AtomGAN, unlike_marks
+from atomwork.models.atomgan import BRIGHTEST_ATOM, KEPT, PUBLISHED, AtomGAN, moved, unlike_marks
 from atomwork.models.cyclegan import CycleGAN
 from atomwork.models.networks import translation
 from atomwork.models.networks.resnet import PatchDiscriminator, ResNetGenerator
@@ -279,6 +279,18 @@ def test_only_drawings_of_marked_images_are_judged_by_marks(torch_rng):
 
     assert taught(0, -3.0) != taught(0, 3.0)
     assert taught(1, -3.0) == taught(1, 3.0) == taught(2, 3.0) == taught(3, 3.0)  # not known; images
+
+
+def test_columns_that_stay_have_not_moved_whatever_their_contrast(torch_rng):
+    image = Dots([3])[0].image[0]
+    assert moved(0.2 * image + 3, image) == 0
+    assert moved(-image, image).item() == pytest.approx(KEPT + 1, abs=1e-5)
+    assert moved(image.roll(8, 3), image) > 0.3 * KEPT
+    batch, model = Dots([3])[0], gan(kept_weight=2.0)
+    made = model.draw(batch, torch_rng)
+    of_itself = made._replace(drawn=made.source)
+    assert model.drawers_losses(batch, of_itself, torch_rng)["kept"] == 0
+    assert model.drawers_losses(batch, of_itself._replace(drawn=-made.source), torch_rng)["kept"] > 2
 
 
 def test_lessons_come_first_and_leave_the_judges_as_they_are(tmp_path):
