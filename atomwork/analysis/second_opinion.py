@@ -7,7 +7,6 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 DOUBTFUL = 3.0  # deviations by which a site that the profiles don't call odd is fainter than its kind to be in doubt [-]
-SURE = 0.5  # confidence that a network has in a vacancy at least to be believed [-]
 SAME = 0.5  # spacings within which a point defect and a site are the same
 APART = 1.0  # spacings within which two point defects are the same
 
@@ -16,7 +15,8 @@ def combined(columns, network):
     """What the profiles of columns find, and the vacancies that a network finds where these doubt.
 
     A network may see things in images of another kind than it learned from. So it is asked about sites only that the profiles
-    judge, and find fainter than most of their kind, but not by as much as convinces them, and has to be sure.
+    judge, and find fainter than most of their kind, but not by as much as convinces them; and it is believed only where at
+    least half of what it finds in the image is at such sites or at those that the profiles call odd.
 
     Parameters
     ----------
@@ -28,11 +28,12 @@ def combined(columns, network):
     DefectMap
     """
     places = network.points[["y", "x"]].to_numpy(float)
-    sites = columns.columns
-    doubted = sites[~sites["odd"] & (sites["deviation"] < -DOUBTFUL)]
-    new = distances(places, doubted) < SAME * columns.spacing
+    sites, near = columns.columns, SAME * columns.spacing
+    faint = ~sites["odd"] & (sites["deviation"] < -DOUBTFUL)
+    new = distances(places, sites[faint]) < near
     new &= distances(places, columns.points) > APART * columns.spacing
-    new &= network.points["confidence"].to_numpy(float) > SURE
+    right = new | (distances(places, columns.points) < near)
+    new &= 2 * right.sum() >= len(places)
     points = pd.concat([columns.points, network.points[new]], ignore_index=True) if new.any() else columns.points
     return replace(columns, points=points, source=f"{columns.source}+{network.source}")
 

@@ -22,9 +22,9 @@ def columns():
     return DefectMap((SIDE, SIDE), points, [], judged, SPACING, "columns", sites=sites[["y", "x", "site"]])
 
 
-def drawn(places, fronts=(), confidence=0.9):
+def drawn(places, fronts=()):
     """What a network finds at places."""
-    points = pd.DataFrame(places, columns=["y", "x"]).assign(kind="vacancy", confidence=confidence)
+    points = pd.DataFrame(places, columns=["y", "x"]).assign(kind="vacancy", confidence=0.9)
     return DefectMap((SIDE, SIDE), points, list(fronts), points[["y", "x"]], SPACING, "network")
 
 
@@ -45,8 +45,10 @@ def test_a_network_counts_where_the_profiles_doubt(columns):
     assert both.points["kind"].tolist() == ["V_M", "vacancy"]
 
 
-def test_a_network_that_is_not_sure_does_not_count(columns):
-    assert found(second_opinion.combined(columns, drawn([[55.0, 56.0]], confidence=0.4))) == [[25, 25]]
+def test_a_network_that_is_mostly_wrong_where_the_profiles_know_does_not_count(columns):
+    doubted, whole = [55.0, 55.0], [[45.0, 45.0], [35.0, 65.0], [75.0, 15.0]]
+    assert found(second_opinion.combined(columns, drawn([doubted, *whole[:1]]))) == [[25, 25], doubted]
+    assert found(second_opinion.combined(columns, drawn([doubted, *whole]))) == [[25, 25]]
 
 
 @pytest.mark.parametrize("place", [[45.0, 45.0], [85.0, 85.0], [60.0, 50.0]], ids=["whole", "not judged", "no site"])
