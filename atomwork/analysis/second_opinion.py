@@ -30,10 +30,9 @@ def combined(columns, network):
     places = network.points[["y", "x"]].to_numpy(float)
     sites, near = columns.columns, SAME * columns.spacing
     faint = ~sites["odd"] & (sites["deviation"] < -DOUBTFUL)
-    new = distances(places, sites[faint]) < near
-    new &= distances(places, columns.points) > APART * columns.spacing
-    right = new | (distances(places, columns.points) < near)
-    new &= 2 * right.sum() >= len(places)
+    from_known = distances(places, columns.points)
+    new = (distances(places, sites[faint]) < near) & (from_known > APART * columns.spacing)
+    new &= 2 * (new | (from_known < near)).sum() >= len(places)
     points = pd.concat([columns.points, network.points[new]], ignore_index=True) if new.any() else columns.points
     return replace(columns, points=points, source=f"{columns.source}+{network.source}")
 

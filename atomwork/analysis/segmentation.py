@@ -70,7 +70,8 @@ def with_mirrored(draw, image, vectors):
 
     What is drawn of one of them alone is rarely there.
     """
-    both = torch.cat([image, image.flip(3)]), torch.cat([vectors, vectors * vectors.new_tensor([1, -1])])
+    of_one = image[0], vectors[0]
+    both = map(torch.stack, zip(of_one, unpaired.turned(*of_one, quarters=0, mirrored=True), strict=True))
     made = by_tiles(draw, *both)
     return 0.5 * (made[:1] + made[1:].flip(3))
 

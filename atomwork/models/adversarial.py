@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 KINDS = ("logistic", "least squares")
+KEPT = 0.6  # correlation with the image that something is drawn from, above which its columns are where they were [-]
 
 
 class Unpaired(NamedTuple):
@@ -53,6 +54,12 @@ def steepness(logits, image):
     """
     (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
     return 0.5 * gradient.square().flatten(1).sum(1).mean()
+
+
+def moved(drawn, source):
+    """By how much less than `KEPT` drawn images correlate with those (B, 1, H, W) that they are drawn from: scalar tensor."""
+    centred = (part.flatten(1) - part.flatten(1).mean(1, keepdim=True) for part in (drawn, source))
+    return F.relu(KEPT - F.cosine_similarity(*centred)).mean()
 
 
 class Adversarial(pl.LightningModule):

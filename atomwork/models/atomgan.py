@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from atomwork.models.adversarial import Adversarial, judged, steepness
+from atomwork.models.adversarial import Adversarial, judged, moved, steepness
 from atomwork.models.networks.lattice import noise_like, unrepeated
 from atomwork.models.networks.translation import SIZES, Discriminator, Encoder, Generator
 from atomwork.models.unpaired import DRAWN
@@ -23,7 +23,6 @@ BRIGHTEST_ATOM = DRAWN * LEVELS[1] / DEFECT_LEVEL  # grey level of −1…1
 FAINTEST = 1e-3  # grey level of −1…1 below zero that marks are where they are not known, at least
 FINEST = 3  # px, side of the squares over which what is drawn is averaged before it is drawn back
 LESSON_BETAS = (0.9, 0.99)  # Adam's, where no party learns against another
-KEPT = 0.6  # correlation with the image that something is drawn from, above which its columns are where they were [-]
 MARKED = 3.0  # how much more what is missing of a defect or a front counts than what is drawn beside them [-]
 RISE = 0.1  # of all lessons, over which their learning rate rises [-]
 
@@ -62,12 +61,6 @@ def unlike_marks(drawn, marks, above):
     return torch.where(marks.isnan(), 0.0, unlike).mean()
 
 
-def moved(drawn, source):
-    """By how much less than `KEPT` drawn images correlate with those (B, 1, H, W) that they are drawn from: scalar tensor."""
-    centred = (part.flatten(1) - part.flatten(1).mean(1, keepdim=True) for part in (drawn, source))
-    return F.relu(KEPT - F.cosine_similarity(*centred)).mean()
-
-
 class AtomGAN(Adversarial):
     """One generator, one encoder and one discriminator for any number of domains.
 
@@ -84,8 +77,8 @@ class AtomGAN(Adversarial):
         looking for noise, and nothing that noise would bury is of use on the way back
     cycle_weight, code_weight : float, λ1 and λ2 of the paper [-]
     odd_weight : float, weight of what the lattice does not repeat, beside the image, on the way there and back [-]
-    kept_weight : float, weight of what is drawn being unlike its first image, see `moved`, for domains whose columns are all
-        bright: nothing else there tells columns from what lies between them [-]
+    kept_weight : float, weight of what is drawn being unlike its first image, see `adversarial.moved`, for domains whose
+        columns are all bright: nothing else there tells columns from what lies between them [-]
     taught_weight : float, weight of the difference of drawings from the marks of a batch, where it has any [-]
     lessons : int, of the steps, those at the start in which the drawing networks learn from the marks alone, a fifth of the
         cost of others; none where a batch has no marks

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from atomwork import weights
 from atomwork.models import cyclegan, training
-from atomwork.models.adversarial import Unpaired, judged, steepness
-from atomwork.models.atomgan import BRIGHTEST_ATOM, KEPT, PUBLISHED, AtomGAN, moved, unlike_marks
+from atomwork.models.adversarial import KEPT, Unpaired, judged, moved, steepness
+from atomwork.models.atomgan import BRIGHTEST_ATOM, PUBLISHED, AtomGAN, unlike_marks
 from atomwork.models.cyclegan import CycleGAN
 from atomwork.models.networks import translation
 from atomwork.models.networks.resnet import PatchDiscriminator, ResNetGenerator
