@@ -12,6 +12,7 @@ from atomwork.models.atomgan import AtomGAN
 
 DOMAINS = ("simulated", "recorded")
 KEPT_WEIGHT = 20.0  # see `AtomGAN`
+LESSONS = 0.5  # share of the steps, in which images are only learned to be left as they are: the change from there is small [-]
 HELD_BACK = 0.1  # share of either heap that the curves are drawn from
 
 
@@ -44,7 +45,8 @@ def adapt(simulated, recorded, out_dir, *, max_steps=1500, resume_from=None, see
     wrap = tqdm if progress else iter
     heaps = [unpaired.images(of_one_size(heap), wrap) for heap in (simulated, recorded)]
     pl.seed_everything(seed, verbose=False)
-    model = AtomGAN(domains=DOMAINS, recorded=DOMAINS, kept_weight=KEPT_WEIGHT, max_steps=max_steps, seed=seed)
+    lessons = round(LESSONS * max_steps)
+    model = AtomGAN(domains=DOMAINS, recorded=DOMAINS, kept_weight=KEPT_WEIGHT, max_steps=max_steps, lessons=lessons, seed=seed)
     steps = {"max_steps": max_steps, "steps_per_epoch": max(1, max_steps // 8)}
     parts = zip(*map(parted, heaps), strict=True)
     stream = unpaired.UnpairedStream(*parts, side=model.side, seed=seed, validation_batches=2, **steps)

@@ -51,7 +51,7 @@ def kmeans(image, *, n_clusters=4, smallest=0.5, radius=0.1):
     return from_mask((clusters == rarest).reshape(image.shape), image, spacing, "kmeans", smallest=smallest, radius=radius)
 
 
-def pca(image, *, components=80, deviations=14.0, side=4.0, smallest=0.2, radius=0.1):
+def pca(image, *, components=40, deviations=14.0, side=5.0, smallest=0.3, radius=0.1):
     """Point defects and lines where patches are not a sum of the image's own principal components, opened by a disc.
 
     Nothing is found within half a patch of the border.

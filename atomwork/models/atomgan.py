@@ -80,8 +80,8 @@ class AtomGAN(Adversarial):
     kept_weight : float, weight of what is drawn being unlike its first image, see `adversarial.moved`, for domains whose
         columns are all bright: nothing else there tells columns from what lies between them [-]
     taught_weight : float, weight of the difference of drawings from the marks of a batch, where it has any [-]
-    lessons : int, of the steps, those at the start in which the drawing networks learn from the marks alone, a fifth of the
-        cost of others; none where a batch has no marks
+    lessons : int, of the steps, those at the start in which the drawing networks learn from the marks alone, or where a batch
+        has none, to leave images as they are; a fifth of the cost of others
     lesson_rate : float, Adam's learning rate in these at its highest
     r1 : float, weight of the discriminator's steepness at real images [-]
     hiding : float, standard deviation of the noise on what is drawn before it is drawn back [grey levels of −1…1]; with
@@ -194,13 +194,13 @@ class AtomGAN(Adversarial):
         marks = None if batch.marks is None else batch.marks.flatten(0, 1)
         return Made(own, wanted, source, self.seen(drawn, vectors), vectors, marks, code)
 
-    def hidden(self, made, chance):
-        """What was drawn, without what could be hidden in it: (KB, 1 or 2, H, W) float tensor."""
+    def hidden(self, drawn, vectors, chance):
+        """What was drawn (B, 1 or 2, H, W), without what could be hidden in it: float tensor of that shape."""
         if not self.hparams.hiding:
-            return made.drawn
-        smooth = F.avg_pool2d(made.drawn[:, :1], FINEST, 1, FINEST // 2, count_include_pad=False)
+            return drawn
+        smooth = F.avg_pool2d(drawn[:, :1], FINEST, 1, FINEST // 2, count_include_pad=False)
         noise = torch.randn(smooth.shape, generator=chance, device=smooth.device, dtype=smooth.dtype)
-        return self.seen(smooth + self.hparams.hiding * noise, made.vectors)
+        return self.seen(smooth + self.hparams.hiding * noise, vectors)
 
     def are_recorded(self, domains):
         """1 for domains (B,) whose images carry noise, else 0: (B, 1, 1, 1) float tensor."""
@@ -223,7 +223,8 @@ class AtomGAN(Adversarial):
 
     def drawers_losses(self, batch, made, chance):
         """The discriminator deceived, the first image again on the way back, and the code again in what was drawn."""
-        again = self.drawing["generator"](self.hidden(made, chance), self.drawing["encoder"](made.source, made.own))
+        code = self.drawing["encoder"](made.source, made.own)
+        again = self.drawing["generator"](self.hidden(made.drawn, made.vectors, chance), code)
         losses = {
             "deceiving": self.judgement(self.judging(made.drawn, made.wanted), True),
             "cycle": self.hparams.cycle_weight * F.l1_loss(again, made.source[:, :1]),
@@ -245,9 +246,9 @@ class AtomGAN(Adversarial):
 
     def training_step(self, batch, index):
         """A lesson as long as there are any, else see `Adversarial`."""
-        if self.global_step >= self.hparams.lessons or batch.marks is None:
+        if self.global_step >= self.hparams.lessons:
             return super().training_step(batch, index)
-        losses = self.lesson(batch)
+        losses = self.copies(batch, self.chance()) if batch.marks is None else self.lesson(batch)
         self.log_dict({f"train_{name}": loss.detach() for name, loss in losses.items()}, batch_size=batch.image.shape[1])
         teacher = self.optimizers()[-1]
         teacher.param_groups[0]["lr"] = self.hparams.lesson_rate * self.share_of_rate(self.global_step)
@@ -273,6 +274,14 @@ class AtomGAN(Adversarial):
             "cycle": self.hparams.cycle_weight * torch.where(known, again - image, 0.0).abs().mean(),
             **self.odd(again, source, vectors, known),
         }
+
+    def copies(self, batch, chance):
+        """Images drawn as ones that look as they do: losses by name."""
+        image, vectors = batch.image.flatten(0, 1), batch.vectors.flatten(0, 1)
+        own = torch.arange(len(batch.image), device=image.device).repeat_interleave(batch.image.shape[1])
+        source = self.seen(image, vectors)
+        again = self.drawing["generator"](self.hidden(source, vectors, chance), self.drawing["encoder"](source, own))
+        return {"cycle": self.hparams.cycle_weight * F.l1_loss(again, image), **self.odd(again, source, vectors)}
 
     def odd(self, again, source, vectors, known=True):
         """How far what the lattice does not repeat is from that of the first image, where ``known``: a loss, if it is seen."""
