@@ -82,4 +82,4 @@ def drawn(curves):
 
 if __name__ == "__main__":
     for title, rows in of_the_test(sys.argv[1], sys.argv[2:] or METHODS):
-        print(f"\n## {title}\n\n{rows.to_markdown(index=False, floatfmt='.4g')}", flush=True)
+        print(f"\n## {title}\n\n{rows.convert_dtypes().to_markdown(index=False, floatfmt='.4g')}", flush=True)
