@@ -115,16 +115,23 @@ def surroundings(power, frequency, side):
 
 def refined(seen, place):
     """Where the spectrum of a windowed image is highest near a place (2,), between its pixels [1/px]."""
-    y, x = (np.arange(length) for length in seen.shape)
     reach = 1 / np.array(seen.shape)
     for _ in range(5):
         steps = np.linspace(-1, 1, 5)
         rows, columns = (place[axis] + reach[axis] * steps for axis in (0, 1))
-        power = np.abs(np.exp(-2j * np.pi * np.outer(rows, y)) @ seen @ np.exp(-2j * np.pi * np.outer(x, columns))) ** 2
-        k, m = np.unravel_index(power.argmax(), power.shape)
+        seen_at = power(seen, rows, columns)
+        k, m = np.unravel_index(seen_at.argmax(), seen_at.shape)
         place = np.array([rows[k], columns[m]])
         reach = reach / 3
     return place
+
+
+def power(seen, rows, columns):
+    """The spectrum's power at frequencies ``rows`` (R,) along y and ``columns`` (C,) along x [1/px]: (R, C) float array."""
+    y, x = (np.arange(length) for length in seen.shape)
+    across = np.exp(-2j * np.pi * np.outer(rows, y))
+    # an image of complex numbers would have to be made first
+    return np.abs((across.real @ seen + 1j * (across.imag @ seen)) @ np.exp(-2j * np.pi * np.outer(x, columns))) ** 2
 
 
 def spanning(first, second):

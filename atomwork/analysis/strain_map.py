@@ -1,0 +1,36 @@
+"""Maps of strain with their errors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class StrainMap:
+    """Strain and rotation in every pixel, relative to a reference; NaN where none is told.
+
+    Attributes
+    ----------
+    exx, exy, eyy, hydrostatic : (H, W) float32 arrays, strain along the image's axes, and (exx + eyy)/2 [-]
+    rotation : (H, W) float32 array, from x towards y, which is clockwise as displayed [rad]
+    exx_std, exy_std, eyy_std, hydrostatic_std, rotation_std : (H, W) float32 arrays, one standard deviation of each
+    g : (2, 2) float array, reciprocal vectors of the reference as rows, (y, x) [1/px]
+    resolution : float, standard deviation of the Gaussian over which the lattice is averaged [px]
+    reference : (4,) tuple of int, y0, y1, x0, x1 of the region that is taken to be unstrained [px]
+    pixel_size : float or None [Å]
+    """
+
+    exx: np.ndarray
+    exy: np.ndarray
+    eyy: np.ndarray
+    rotation: np.ndarray
+    hydrostatic: np.ndarray
+    exx_std: np.ndarray
+    exy_std: np.ndarray
+    eyy_std: np.ndarray
+    rotation_std: np.ndarray
+    hydrostatic_std: np.ndarray
+    g: np.ndarray
+    resolution: float
+    reference: tuple
+    pixel_size: float | None = None
