@@ -20,7 +20,7 @@ def adapt(simulated, recorded, out_dir, *, max_steps=1500, resume_from=None, see
     """Simulated images as ones of the microscope that recorded others; their columns stay where they are.
 
     AtomGAN learns from the two heaps what their images look like. With the simulation's columns as labels the result is
-    what `finetune.finetune` takes.
+    what `finetune.finetune` takes, best beside the simulated images themselves.
 
     Parameters
     ----------

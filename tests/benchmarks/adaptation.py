@@ -57,6 +57,7 @@ def compared(folder):
     heaps = {
         "simulation": (images, columns),
         "simulation, adapted": (adapted, columns),
+        "simulation, both ways": ([*images, *adapted], [*columns, *columns]),
         "its own, labelled": (unlabelled, known),
     }
     rows = [{"learned from": "nothing more", "F1": finetune.pooled_f1(test, "atomid")}]
