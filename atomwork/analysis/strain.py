@@ -8,7 +8,7 @@ from scipy.ndimage import distance_transform_edt, uniform_filter
 
 from atomwork.analysis import fringes
 from atomwork.analysis.strain_map import StrainMap
-from atomwork.columns import bragg, bragg_noise, deformation
+from atomwork.columns import borders, bragg, bragg_noise, deformation
 
 CONVENTIONS = ("finite", "small")
 RESOLUTION = 1.5  # over the longest period of the fringes, if none is given [-]
@@ -20,7 +20,7 @@ FLATTEST = 0.25  # side of the reference that is chosen, over the image's [-]
 WHOLE = 0.98  # share of the best window's points that are seen, from which another may be the reference [-]
 ORDERS = ((1, 0), (0, 1), (1, 1), (1, -1))  # of the lattice's shortest vectors, two of which are chosen
 NYQUIST = 0.5  # 1/px
-LOOKED_AT = 1024  # px, side of the middle of the image in which they are chosen
+LOOKED_AT = 1024  # px, side of the middle of the image in which they are chosen and noise is read off
 
 
 def gpa(image, g1=None, g2=None, *, resolution=None, reference=None, convention="finite"):
@@ -53,10 +53,11 @@ def gpa(image, g1=None, g2=None, *, resolution=None, reference=None, convention=
     if convention not in CONVENTIONS:
         raise ValueError(f"convention={convention!r} is none; choose from {', '.join(CONVENTIONS)}.")
     pixel_size, image = getattr(image, "pixel_size", None), getattr(image, "image", image)
-    g = picked(image) if g1 is None else checked(g1, g2)
+    middle = borders.middle(image, LOOKED_AT)
+    g = picked(middle) if g1 is None else checked(g1, g2)
     resolution = settled(resolution, 1 / np.linalg.norm(g, axis=1).min())
     found = fringes.measure(image, g, resolution)
-    floor, gain = bragg_noise.variance(image, g, resolution)
+    floor, gain = bragg_noise.variance(middle, g, resolution)
     noise = floor * found.white + gain * found.shot
     seen = where_seen(found, noise, image.shape, resolution)
     if reference is None:
@@ -94,13 +95,10 @@ def deformed(local, noise, own, convention):
 
 def picked(image):
     """The two shortest or second shortest reciprocal vectors by whose fringes strain is told best: (2, 2) [1/px]."""
-    middle = tuple(slice(max(0, (n - LOOKED_AT) // 2), max(0, (n - LOOKED_AT) // 2) + LOOKED_AT) for n in image.shape)
-    part = np.asarray(image[middle], float)
-    g = np.array(ORDERS) @ bragg.find(part).g
+    g = np.array(ORDERS) @ bragg.find(image).g
     g = g[np.abs(g).max(1) < NYQUIST]
-    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in part.shape))
-    part = (part - np.average(part, weights=window)) * window
-    power = np.array([bragg.power(part, at[:1], at[1:])[0, 0] for at in g])
+    seen = bragg.windowed(image)
+    power = np.array([bragg.power_at(seen, at[:1], at[1:])[0, 0] for at in g])
 
     def error(pair):
         return (np.linalg.inv(g[list(pair)]) ** 2 / power[list(pair)]).sum()

@@ -88,8 +88,7 @@ def bragg_peaks(image):
     -------
     places (N, 2) with x ≥ 0 [1/px], amplitudes (N,) [arb.], strengths (N,), their power over that of the surroundings [-]
     """
-    window = np.outer(*(np.hanning(length + 2)[1:-1] for length in image.shape))
-    seen = (image - np.average(image, weights=window)) * window
+    seen = windowed(image)
     power = np.abs(fft2(seen)) ** 2
     frequency = np.hypot(fftfreq(image.shape[0])[:, None], fftfreq(image.shape[1]))
     ratio = power / surroundings(power, frequency, min(image.shape))
@@ -102,6 +101,12 @@ def bragg_peaks(image):
     order = np.argsort(power)[::-1][:MOST]
     exact = np.array([refined(seen, place) for place in places[order]]).reshape(-1, 2)
     return exact, np.sqrt(power[order]), ratio[order]
+
+
+def windowed(image):
+    """An image that falls to its mean, and that to zero, towards the border, so that its spectrum has no cross."""
+    window = np.outer(*(np.hanning(length + 2)[1:-1] for length in image.shape))
+    return (image - np.average(image, weights=window)) * window
 
 
 def surroundings(power, frequency, side):
@@ -119,14 +124,14 @@ def refined(seen, place):
     for _ in range(5):
         steps = np.linspace(-1, 1, 5)
         rows, columns = (place[axis] + reach[axis] * steps for axis in (0, 1))
-        seen_at = power(seen, rows, columns)
-        k, m = np.unravel_index(seen_at.argmax(), seen_at.shape)
+        power = power_at(seen, rows, columns)
+        k, m = np.unravel_index(power.argmax(), power.shape)
         place = np.array([rows[k], columns[m]])
         reach = reach / 3
     return place
 
 
-def power(seen, rows, columns):
+def power_at(seen, rows, columns):
     """The spectrum's power at frequencies ``rows`` (R,) along y and ``columns`` (C,) along x [1/px]: (R, C) float array."""
     y, x = (np.arange(length) for length in seen.shape)
     across = np.exp(-2j * np.pi * np.outer(rows, y))

@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.fft import fft2, fftfreq, ifft2
 
-LARGEST = 1024  # px, side of the middle of the image that is looked at
 EDGE = 3.0  # resolutions from the border within which the lattice is not told
 DARKEST = 0.01  # quantile of the intensities at which no variance is negative [-]
 
@@ -13,7 +12,7 @@ def variance(image, g, resolution):
 
     Parameters
     ----------
-    image : (H, W) array
+    image : (H, W) float array
     g : (2, 2) float array, reciprocal vectors as rows, (y, x) [1/px]
     resolution : float, standard deviation of the Gaussian that fringes are averaged with [px]
 
@@ -21,8 +20,6 @@ def variance(image, g, resolution):
     -------
     floor [intensity²], gain [intensity]
     """
-    spans = [slice(max(0, (n - LARGEST) // 2), max(0, (n - LARGEST) // 2) + min(n, LARGEST)) for n in image.shape]
-    image = np.asarray(image[tuple(spans)], float)
     frequency = np.stack(np.meshgrid(*(fftfreq(n) for n in image.shape), indexing="ij"), -1)
     apart = np.linalg.norm(frequency - np.rint(frequency @ np.linalg.inv(g)) @ g, axis=-1)
     comb = np.exp(-0.5 * (2 * np.pi * resolution * apart) ** 2)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
-from atomwork.columns import bragg
+from atomwork.columns import bragg, fit
 
 FINE = 4.0  # px that the shortest distance of columns becomes in the picture whose spectrum tells the lattice
 LEAST = 40  # columns below which no lattice is told
@@ -62,15 +63,11 @@ def find(points, amplitude=None):
 def lattice(points, amplitude):
     """The shortest vectors of the lattice, by the spectrum of a picture of the columns."""
     zoom = FINE / np.median(cKDTree(points).query(points, 2)[0][:, 1])
-    places = (points - points.min(0)) * zoom + 3
-    height = np.ones(len(points)) if amplitude is None else np.abs(amplitude) / np.median(np.abs(amplitude))
-    shape = np.ceil(places.max(0) + 4).astype(int)
-    picture, box = np.zeros(shape), np.arange(-3, 4)
-    corner = np.rint(places).astype(int)
-    y, x = corner[:, :1] + box, corner[:, 1:] + box
-    spot = [np.exp(-0.5 * ((at - places[:, [axis]]) / SPOT) ** 2) for axis, at in enumerate((y, x))]
-    np.add.at(picture, (y[:, :, None], x[:, None, :]), height[:, None, None] * spot[0][:, :, None] * spot[1][:, None, :])
-    return bragg.find(picture).vectors / zoom
+    places = (points - points.min(0)) * zoom + FINE
+    height = 1.0 if amplitude is None else np.abs(amplitude) / np.median(np.abs(amplitude))
+    spots = pd.DataFrame({"y": places[:, 0], "x": places[:, 1], "y_std": 0.0, "amplitude": height, "width": SPOT})
+    shape = np.ceil(places.max(0) + FINE).astype(int)
+    return bragg.find(fit.picture(spots, shape)).vectors / zoom
 
 
 def labelled(points, vectors):
@@ -78,7 +75,7 @@ def labelled(points, vectors):
     pairs = cKDTree(points).query_pairs(NEAR * np.linalg.norm(vectors, axis=1).max(), output_type="ndarray")
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     steps = (points[pairs[:, 1]] - points[pairs[:, 0]]) @ np.linalg.inv(vectors)
-    torus = cKDTree(steps % 1.0 % 1.0, boxsize=1)
+    torus = cKDTree(steps % 1.0 % 1.0, boxsize=1)  # twice, since the remainder of a tiny negative number is rounded to 1
     alike = torus.query_ball_point(torus.data, ALIKE, return_length=True)
     usual = alike > COMMON * alike.max()  # what a stray column is apart from others recurs nowhere
     pairs, turns = pairs[usual], np.exp(2j * np.pi * steps[usual])

@@ -31,7 +31,7 @@ LEFT, RIGHT = (50, SIDE - 50, 50, 110), (slice(70, -70), slice(210, -70))
 
 
 def measured(gradient, **settings):
-    """The components of the right half with the left one as the reference, each of them the farthest from its mean."""
+    """The components of the right half with the left one as the reference, by name."""
     found = strain.gpa(half_deformed(np.asarray(gradient, float)), *G, resolution=9.0, reference=LEFT, **settings)
     return {name: getattr(found, name)[RIGHT] for name in NAMES}
 

@@ -62,7 +62,7 @@ def of_the_test(folder, methods):
     yield "Test images", defect_comparison.pooled(table).reset_index()
     by_noise = by("alpha", table.assign(alpha=np.floor(table["alpha"] / 0.05 + 1e-3) * 0.05))
     yield "By the strength of the noise", by_noise
-    others = [method for method in methods if method not in CLUSTERING]
+    others = [method for method in methods if method not in CLUSTERING] or methods
     magnified = by("magnification", scores(folder, others, range(0, atomgan.TEST[0], EVERY), MAGNIFICATIONS))
     yield "By magnification", magnified
     figures.save(drawn({"alpha": by_noise, "magnification": magnified}), Path(folder) / "curves.png")
