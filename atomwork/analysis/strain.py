@@ -3,21 +3,17 @@
 from itertools import combinations
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
-from scipy.ndimage import distance_transform_edt, uniform_filter
 
-from atomwork.analysis import fringes
+from atomwork.analysis import fringes, strain_grid
 from atomwork.analysis.strain_map import StrainMap
-from atomwork.columns import borders, bragg, bragg_noise, deformation
+from atomwork.columns import borders, bragg, bragg_noise, deformation, local_lattice, sublattices
 
-CONVENTIONS = ("finite", "small")
 RESOLUTION = 1.5  # over the longest period of the fringes, if none is given [-]
 SHARPEST = 0.65  # resolution over that period below which fringes run into each other [-]
+GRID = 0.5  # distance of the places at which columns are asked, over the resolution [-]
 MARGIN = 3.5  # resolutions from the border within which fringes feel it
 UNSURE = 1 / 3  # standard deviation of a fringe's phase from which it is not seen [rad]
 WEAKEST = 0.1  # amplitude of a fringe over the median one below which it is not seen [-]
-FLATTEST = 0.25  # side of the reference that is chosen, over the image's [-]
-WHOLE = 0.98  # share of the best window's points that are seen, from which another may be the reference [-]
 ORDERS = ((1, 0), (0, 1), (1, 1), (1, -1))  # of the lattice's shortest vectors, two of which are chosen
 NYQUIST = 0.5  # 1/px
 LOOKED_AT = 1024  # px, side of the middle of the image in which they are chosen and noise is read off
@@ -50,47 +46,79 @@ def gpa(image, g1=None, g2=None, *, resolution=None, reference=None, convention=
     ----------
     Hÿtch, Snoeck & Kilaas, Ultramicroscopy 74 (1998) 131; Rouvière & Sarigiannidou, Ultramicroscopy 106 (2005) 1.
     """
-    if convention not in CONVENTIONS:
-        raise ValueError(f"convention={convention!r} is none; choose from {', '.join(CONVENTIONS)}.")
+    deformation.check(convention)
     pixel_size, image = getattr(image, "pixel_size", None), getattr(image, "image", image)
     middle = borders.middle(image, LOOKED_AT)
     g = picked(middle) if g1 is None else checked(g1, g2)
-    resolution = settled(resolution, 1 / np.linalg.norm(g, axis=1).min())
+    period = 1 / np.linalg.norm(g, axis=1).min()
+    resolution = RESOLUTION * period if resolution is None else fine_enough(resolution, period)
     found = fringes.measure(image, g, resolution)
     floor, gain = bragg_noise.variance(middle, g, resolution)
     noise = floor * found.white + gain * found.shot
     seen = where_seen(found, noise, image.shape, resolution)
-    if reference is None:
-        reference = flattest(found.slope / np.linalg.norm(g, axis=1)[:, None, None, None], seen, found.step)
-    own = g + mean_slope(found, seen, reference, image.shape) / (2 * np.pi)
-    maps = deformed(g + np.moveaxis(found.slope, (0, 1), (-2, -1)) / (2 * np.pi), noise, own, convention)
-    maps = {name: to_pixels(np.where(seen, part, np.nan), found.step, image.shape) for name, part in maps.items()}
-    return StrainMap(**maps, g=own, resolution=resolution, reference=tuple(map(int, reference)), pixel_size=pixel_size)
+    parts = (found.slope / np.linalg.norm(g, axis=1)[:, None, None, None]).reshape(4, *seen.shape)
+    reference, inside = strain_grid.reference_region(reference, parts, seen, found.step, image.shape)
+    local = g + np.moveaxis(found.slope, (0, 1), (-2, -1)) / (2 * np.pi)
+    own = local[inside].mean(0)
+    maps = deformation.of_waves(local, np.moveaxis(noise, (0, 1), (-2, -1)) / (2 * np.pi) ** 2, own, convention)
+    maps = {name: strain_grid.to_pixels(np.where(seen, part, np.nan), found.step, image.shape) for name, part in maps.items()}
+    return StrainMap(**maps, g=own, resolution=resolution, reference=reference, convention=convention, pixel_size=pixel_size)
 
 
-def deformed(local, noise, own, convention):
-    """Strains and rotation, and their standard deviations with ``_std``, by name.
+def from_columns(columns, *, shape=None, resolution=None, reference=None, convention="finite", sites=None):
+    """Strain by the lattice of columns.
 
     Parameters
     ----------
-    local : (h, w, 2, 2) float array, reciprocal vectors as rows [1/px]
-    noise : (2, 2, h, w) float array, covariance of their phases' slopes along either axis [rad²/px²]
-    own : (2, 2) float array, those of the reference [1/px]
-    convention : see `gpa`
+    columns : DataFrame with y, x [px]; y_std, x_std [px], which weigh the columns and give the errors, and ``amplitude``,
+        which tells sublattices that lie alike, if there; columns without an error are left out if others have one
+    shape : (H, W) of the image [px]; up to the last column if None
+    resolution : float, standard deviation of the Gaussian that columns around a place are weighed with [px], by which strain
+        is averaged as in `gpa`; 1.5 times the longest period of the lattice's planes if None
+    reference, convention : see `gpa`
+    sites : Sublattices of the columns; found if None, see `sublattices.find`
+
+    Returns
+    -------
+    StrainMap : NaN where fewer columns lie than tell a lattice, or all to one side. Sublattices are found, and each may be
+        displaced as a whole; columns on none of them and vacancies do no harm. Errors are those that the columns state,
+        taken to be independent, and NaN if they state none; the reference's mean is taken to be exact.
+
+    Raises
+    ------
+    ValueError : too few columns or no lattice in them, the resolution is too fine, or the reference is outside the image or
+        without a lattice
+
+    References
+    ----------
+    Galindo et al., Ultramicroscopy 107 (2007) 1186, for the lattice by least squares.
     """
-    noise = np.moveaxis(noise, (0, 1), (-2, -1)) / (2 * np.pi) ** 2
-    if convention == "finite":
-        inverse = np.linalg.inv(local)
-        gradient = inverse @ own
-        joint, spread = inverse @ noise @ inverse.swapaxes(-1, -2), gradient.swapaxes(-1, -2) @ gradient
-        measure = deformation.components
-    else:
-        inverse = np.linalg.inv(own)
-        gradient = np.eye(2) - inverse @ local
-        joint, spread = inverse @ noise @ inverse.T, np.broadcast_to(np.eye(2), local.shape)
-        measure = deformation.small_components
-    values, stds = measure(np.moveaxis(gradient, (-2, -1), (0, 1)), np.einsum("...ac,...bd->abcd...", joint, spread))
-    return values | {f"{name}_std": std for name, std in stds.items()}
+    deformation.check(convention)
+    points, std, sites = sublattices.of_columns(columns, sites)
+    g = np.linalg.inv(sites.vectors).T
+    resolution = RESOLUTION / np.linalg.norm(g, axis=1).min() if resolution is None else float(resolution)
+    shape = tuple(np.ceil(points.max(0) + 1).astype(int)) if shape is None else shape
+    step = max(1, int(GRID * resolution))
+    axes = strain_grid.axes(shape, step)
+    places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
+    local, noise = local_lattice.around(places, points, np.ones_like(std) if np.isnan(std).any() else std, sites, resolution)
+    local, noise = (part.reshape(len(axes[0]), len(axes[1]), *part.shape[1:]) for part in (local, noise))
+    seen = np.isfinite(local).all((-2, -1))
+    if not seen.any():
+        raise ValueError(f"nowhere are there columns enough within a resolution of {resolution:.3g} px; give a coarser one.")
+    parts = np.moveaxis((local - sites.vectors) @ np.linalg.inv(sites.vectors), (-2, -1), (0, 1)).reshape(4, *seen.shape)
+    reference, inside = strain_grid.reference_region(reference, parts, seen, step, shape)
+    own = local[inside].mean(0)
+    maps = deformation.of_vectors(local, noise if np.isfinite(std).all() else noise * np.nan, own, convention)
+    maps = {name: strain_grid.to_pixels(part, step, shape) for name, part in maps.items()}
+    return StrainMap(
+        **maps,
+        g=np.linalg.inv(own).T,
+        resolution=resolution,
+        reference=reference,
+        convention=convention,
+        pixel_size=columns.attrs.get("pixel_size"),
+    )
 
 
 def picked(image):
@@ -117,10 +145,8 @@ def checked(g1, g2):
     return g
 
 
-def settled(resolution, period):
-    """The resolution that was given, or one that fits the period [px]."""
-    if resolution is None:
-        return RESOLUTION * period
+def fine_enough(resolution, period):
+    """The resolution, if the fringes' period [px] allows it."""
     if resolution < SHARPEST * period:
         raise ValueError(
             f"resolution={resolution:.3g} px is finer than {SHARPEST:g} of the fringes' period, {period:.3g} px, and would mix "
@@ -131,7 +157,7 @@ def settled(resolution, period):
 
 def where_seen(found, noise, shape, resolution):
     """Where the fringes of both vectors can be told: (h, w) bool array."""
-    y, x = (np.arange(count) * found.step for count in found.slope.shape[2:])
+    y, x = strain_grid.axes(shape, found.step)
     margin = MARGIN * resolution
     inner = ((y >= margin) & (y <= shape[0] - 1 - margin))[:, None] & ((x >= margin) & (x <= shape[1] - 1 - margin))
     if not inner.any():
@@ -149,47 +175,3 @@ def where_seen(found, noise, shape, resolution):
             "one, other vectors or more dose."
         )
     return seen
-
-
-def flattest(slope, seen, step):
-    """The window in which slopes (2, 2, h, w) of points that are seen (h, w) change least: y0, y1, x0, x1 [px]."""
-    size = [max(1, int(FLATTEST * count)) for count in seen.shape]
-    share = uniform_filter(seen.astype(float), size, mode="constant")
-
-    def mean(values):
-        return uniform_filter(np.where(seen, values, 0.0), size, mode="constant") / np.maximum(share, 1e-9)
-
-    parts = slope.reshape(4, *seen.shape).astype(float)
-    spread = sum(mean(part**2) - mean(part) ** 2 for part in parts)
-    spread[share < WHOLE * share.max()] = np.inf
-    corner = [at - count // 2 for at, count in zip(np.unravel_index(spread.argmin(), spread.shape), size, strict=True)]
-    return tuple(edge * step + last for at, n in zip(corner, size, strict=True) for edge, last in ((at, 0), (at + n - 1, 1)))
-
-
-def mean_slope(found, seen, reference, shape):
-    """The mean slopes (2, 2) of a region [rad/px]."""
-    y0, y1, x0, x1 = reference
-    if not (0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]):
-        raise ValueError(
-            f"reference={tuple(reference)} (y0, y1, x0, x1) is outside the image of {shape[0]} × {shape[1]} px; "
-            "give a region within."
-        )
-    y, x = (np.arange(count) * found.step for count in seen.shape)
-    inside = seen & ((y >= y0) & (y < y1))[:, None] & ((x >= x0) & (x < x1))
-    if not inside.any():
-        raise ValueError(f"reference={tuple(reference)} has no fringes; give a region of crystal away from the border.")
-    return found.slope[:, :, inside].mean(-1, dtype=float)
-
-
-def to_pixels(values, step, shape):
-    """Values (h, w) at every ``step``-th pixel in all pixels (H, W), by cubic splines; NaN where the nearest one is."""
-    known = np.isfinite(values)
-    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
-    made = values[tuple(nearest)]
-    for axis in (0, 1):
-        places = np.arange(values.shape[axis]) * step
-        order = min(3, len(places) - 1)
-        made = make_interp_spline(places, made, order, axis=axis)(np.arange(shape[axis])).astype(np.float32)
-    rows, columns = (np.minimum((np.arange(n) + step // 2) // step, m - 1) for n, m in zip(shape, values.shape, strict=True))
-    made[~known[np.ix_(rows, columns)]] = np.nan
-    return made

@@ -17,6 +17,7 @@ class StrainMap:
     g : (2, 2) float array, reciprocal vectors of the reference as rows, (y, x) [1/px]
     resolution : float, standard deviation of the Gaussian over which the lattice is averaged [px]
     reference : (4,) tuple of int, y0, y1, x0, x1 of the region that is taken to be unstrained [px]
+    convention : str, "finite" or "small", see `strain.gpa`
     pixel_size : float or None [Å]
     """
 
@@ -33,4 +34,5 @@ class StrainMap:
     g: np.ndarray
     resolution: float
     reference: tuple
+    convention: str
     pixel_size: float | None = None

@@ -1,8 +1,72 @@
-"""What a deformation gradient says: strains, rotation, and their errors, in either of two conventions."""
+"""What a deformed lattice says: strains, rotation, and their errors, in either of two conventions.
+
+A lattice is told by its reciprocal vectors, which fringes have, or by its own vectors, which columns have. In the "finite"
+convention one that is 5 % longer than the reference has e = 0.05, exactly; in the "small" one strain is the derivative of the
+displacements by the present place, 0.0476.
+
+References
+----------
+Rouvière & Sarigiannidou, Ultramicroscopy 106 (2005) 1.
+"""
 
 import numpy as np
 
 NAMES = ("exx", "exy", "eyy", "rotation", "hydrostatic")
+CONVENTIONS = ("finite", "small")
+
+
+def check(convention):
+    """Refuse a convention that is none."""
+    if convention not in CONVENTIONS:
+        raise ValueError(f"convention={convention!r} is none; choose from {', '.join(CONVENTIONS)}.")
+
+
+def of_waves(local, noise, own, convention):
+    """Strains and rotation, and their standard deviations with ``_std``, by name: float arrays (…).
+
+    Parameters
+    ----------
+    local : (…, 2, 2) float array, reciprocal vectors as rows, (y, x) [1/px]
+    noise : (…, 2, 2) float array, covariance of the two vectors' components along y, or along x [1/px²]
+    own : (2, 2) float array, those of the reference [1/px]
+    convention : "finite" or "small"
+    """
+    if convention == "finite":
+        inverse = np.linalg.inv(local)
+        gradient = inverse @ own
+        spread = gradient.swapaxes(-1, -2) @ gradient
+    else:
+        inverse = np.linalg.inv(own)
+        gradient = np.eye(2) - inverse @ local
+        spread = np.broadcast_to(np.eye(2), local.shape)
+    joint = inverse @ noise @ inverse.swapaxes(-1, -2)
+    return named_parts(gradient, np.einsum("...ac,...bd->abcd...", joint, spread), convention)
+
+
+def of_vectors(local, noise, own, convention):
+    """The same of a lattice's own vectors.
+
+    Parameters
+    ----------
+    local : (…, 2, 2) float array, vectors as rows, (y, x) [px]
+    noise : (…, 2, 2, 2) float array, covariance of the two vectors' y, and of their x [px²]
+    own, convention : see `of_waves`
+    """
+    inverse = np.linalg.inv(own)
+    gradient = (inverse @ local).swapaxes(-1, -2)
+    covariance = np.einsum("bi,...aij,dj,ac->...abcd", inverse, noise, inverse, np.eye(2))
+    if convention == "small":
+        back = np.linalg.inv(gradient)
+        gradient = np.eye(2) - back
+        covariance = np.einsum("...ap,...cr,...pqrs,...qb,...sd->...abcd", back, back, covariance, back, back)
+    return named_parts(gradient, np.moveaxis(covariance, (-4, -3, -2, -1), (0, 1, 2, 3)), convention)
+
+
+def named_parts(gradient, covariance, convention):
+    """What `of_waves` returns, of deformations or displacements (…, 2, 2) and their covariance (2, 2, 2, 2, …)."""
+    measure = components if convention == "finite" else small_components
+    values, stds = measure(np.moveaxis(gradient, (-2, -1), (0, 1)), covariance)
+    return values | {f"{name}_std": std for name, std in stds.items()}
 
 
 def components(gradient, covariance):

@@ -1,6 +1,6 @@
 """The lattice of columns, and which of its sublattices each column belongs to, from where the columns are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 import numpy as np
@@ -16,6 +16,7 @@ SAME = 0.25  # distance from a sublattice's place over the lattice's shortest ve
 RARE = 0.05  # share of the cells in which a sublattice that counts has a column [-]
 ALIKE = 0.08  # of the lattice's vectors, within which two pairs of columns are equally far apart [-]
 COMMON = 0.1  # share of the most frequent pair's number, above which a pair recurs [-]
+BRIGHTNESS = 0.5  # of the lattice's shortest vector, by which a column e times as bright as its sublattice seems misplaced [-]
 ROUNDS = 3  # in which the sublattices' places settle
 UNREACHED = 9.0  # of the queue, for columns that nothing is handed on to
 NEAR = 1.3  # of the longer of the lattice's vectors, within which columns tell each other's sublattices [-]
@@ -29,7 +30,8 @@ class Sublattices:
     ----------
     vectors : (2, 2) float array, the lattice's shortest vectors as rows, (y, x) [px]
     offsets : (M, 2) float array, where in a cell the sublattices are, over the vectors; the first one at 0 [-]
-    labels : (N,) int array, the sublattice of each column, the one with most columns first; −1 for none
+    labels : (N,) int array, the sublattice of each column, the brightest first, or the one with most columns if brightness
+        is not known; −1 for none
     """
 
     vectors: np.ndarray
@@ -57,7 +59,30 @@ def find(points, amplitude=None):
     if len(points) < LEAST:
         raise ValueError(f"{len(points)} columns tell no lattice; give {LEAST} or more.")
     vectors = lattice(points, amplitude)
-    return labelled(points, vectors)
+    return in_order(labelled(points, vectors, amplitude), amplitude)
+
+
+def of_columns(columns, sites=None):
+    """Columns that a lattice can be told by, and their sublattices.
+
+    Parameters
+    ----------
+    columns : DataFrame with y, x [px]; y_std, x_std [px] and ``amplitude`` if known
+    sites : Sublattices of its rows; found if None
+
+    Returns
+    -------
+    points (N, 2), (y, x) [px]; their standard deviations (N, 2), all NaN if no column has any, else of those alone that do;
+    Sublattices of these
+    """
+    table = columns.reindex(columns=["y", "x", "y_std", "x_std", "amplitude"]).to_numpy(float)
+    known = np.isfinite(table[:, 2:4]).all(1)
+    if not known.any():
+        known[:] = True
+    points, std, amplitude = table[known, :2], table[known, 2:4], table[known, 4]
+    if sites is None:
+        return points, std, find(points, amplitude if np.isfinite(amplitude).all() else None)
+    return points, std, replace(sites, labels=sites.labels[known])
 
 
 def lattice(points, amplitude):
@@ -70,7 +95,18 @@ def lattice(points, amplitude):
     return bragg.find(fit.picture(spots, shape)).vectors / zoom
 
 
-def labelled(points, vectors):
+def in_order(sites, amplitude):
+    """The same with the brightest sublattice as the first one."""
+    if amplitude is None:
+        return sites
+    kinds = range(len(sites.offsets))
+    order = np.argsort([-np.median(np.abs(np.asarray(amplitude)[sites.labels == kind])) for kind in kinds], kind="stable")
+    renamed = np.append(np.argsort(order), -1)  # the last one for columns of none
+    offsets = sites.offsets[order] - sites.offsets[order[0]]
+    return Sublattices(sites.vectors, offsets, renamed[sites.labels])
+
+
+def labelled(points, vectors, amplitude=None):
     """The sublattices that recur, and the columns of each: `Sublattices`."""
     pairs = cKDTree(points).query_pairs(NEAR * np.linalg.norm(vectors, axis=1).max(), output_type="ndarray")
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
@@ -79,9 +115,10 @@ def labelled(points, vectors):
     alike = torus.query_ball_point(torus.data, ALIKE, return_length=True)
     usual = alike > COMMON * alike.max()  # what a stray column is apart from others recurs nowhere
     pairs, turns = pairs[usual], np.exp(2j * np.pi * steps[usual])
+    bright = np.zeros(len(points)) if amplitude is None else np.log(np.maximum(np.abs(amplitude), 1e-300))
     offsets = np.zeros((0, 2))
     for _ in range(ROUNDS):  # a stray column may have begun a sublattice beside its place
-        labels, offsets = handed_on(points, vectors, pairs, offsets)
+        labels, offsets = handed_on(points, vectors, pairs, offsets, bright)
         count = np.bincount(labels[labels >= 0])
         order = np.argsort(-count, kind="stable")
         order = order[count[order] >= RARE * count.max()]
@@ -93,15 +130,16 @@ def labelled(points, vectors):
     return Sublattices(vectors, offsets, renamed[labels])
 
 
-def handed_on(points, vectors, pairs, offsets):
+def handed_on(points, vectors, pairs, offsets, bright):
     """Labels (N,) that columns hand on to those they are paired with (P, 2), the surest first, and the offsets (M, 2).
 
-    Where a column is at none of the offsets its place is a new one.
+    Where a column is at none of the offsets its place is a new one. What is as ``bright`` (N,), a logarithm, as others of its
+    sublattice is surer: across a boundary of grains a column may lie where one of another sublattice would.
     """
     inverse, shortest = np.linalg.inv(vectors), np.linalg.norm(vectors, axis=1).min()
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     around = np.split(pairs[:, 1], np.searchsorted(pairs[:, 0], np.arange(1, len(points))))
-    labels = np.full(len(points), -1)
+    labels, levels = np.full(len(points), -1), {}  # how bright a sublattice's columns are on average, and their number
     central = np.argsort(np.linalg.norm(points - np.median(points, 0), axis=1))
     queue = [(UNREACHED + rank, int(at), 0.0, 0.0) for rank, at in enumerate(central)]
     while queue:
@@ -111,9 +149,15 @@ def handed_on(points, vectors, pairs, offsets):
         labels[at], distance = nearest(place, offsets, vectors)
         if distance > SAME * shortest:
             labels[at], offsets = len(offsets), np.vstack([offsets, place])
+        level, count = levels.get(labels[at], (0.0, 0))
+        levels[labels[at]] = level + (bright[at] - level) / (count + 1), count + 1
         for other in around[at][labels[around[at]] < 0]:
             place = (points[other] - points[at]) @ inverse + offsets[labels[at]]
-            heappush(queue, (nearest(place, offsets, vectors)[1] / shortest, int(other), *(place - np.rint(place))))
+            kind, distance = nearest(place, offsets, vectors)
+            unsure = distance / shortest
+            if unsure <= SAME and kind in levels:
+                unsure += BRIGHTNESS * min(1.0, abs(bright[other] - levels[kind][0]))
+            heappush(queue, (min(unsure, SAME), int(other), *(place - np.rint(place))))
     return labels, offsets
 
 

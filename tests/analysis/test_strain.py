@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from atomwork.analysis import fringes, strain
-from atomwork.columns import bragg_noise
+from atomwork.columns import bragg_noise, deformation
 
 SIDE, PERIOD = 320, 10.0  # px
 G = np.array([[0.1, 0.0], [-0.05, 0.1 * np.sqrt(0.75)]])  # 1/px, hexagonal
@@ -136,7 +136,8 @@ def known_reference(image, resolution):
     floor, gain = bragg_noise.variance(image, G, resolution)
     middle = [slice(count // 3, -(count // 3)) for count in found.slope.shape[2:]]
     slope, noise = (part[(..., *middle)] for part in (found.slope, floor * found.white + gain * found.shot))
-    return strain.deformed(G + np.moveaxis(slope, (0, 1), (-2, -1)) / (2 * np.pi), noise, G, "finite")
+    slope, noise = (np.moveaxis(part, (0, 1), (-2, -1)) for part in (slope, noise))
+    return deformation.of_waves(G + slope / (2 * np.pi), noise / (2 * np.pi) ** 2, G, "finite")
 
 
 def test_noise_is_told_from_the_lattice_and_split_into_what_follows_intensity_and_what_does_not(rng):
@@ -175,7 +176,7 @@ def test_tiles_and_arrays_that_are_read_by_parts_make_no_difference(monkeypatch)
     ({"g2": (0.2, 0.001)}, "parallel"),
     ({"g2": (0.0, 0.6)}, "Nyquist"),
     ({"reference": (0, 400, 0, 50)}, "outside the image of 320 × 320 px"),
-    ({"reference": (0, 5, 0, 5)}, "has no fringes"),
+    ({"reference": (0, 5, 0, 5)}, "has no lattice"),
     ({"resolution": 3.0}, "finer than 0.65 of the fringes' period"),
     ({"resolution": 80.0}, "no place 3.5 resolutions of 80 px"),
     ({"convention": "exact"}, "choose from finite, small"),

@@ -1,0 +1,66 @@
+"""The coarse grid that strain is told on: its reference region, and its maps in all pixels."""
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+from scipy.ndimage import distance_transform_edt, uniform_filter
+
+FLATTEST = 0.25  # side of the reference that is chosen, over the image's [-]
+WHOLE = 0.98  # share of the best window's points that are seen, from which another may be the reference [-]
+
+
+def axes(shape, step):
+    """The grid's y and x for an image of shape (H, W): every ``step``-th pixel, and the next one after the last [px]."""
+    return tuple(np.arange(-(-(length - 1) // step) + 1) * step for length in shape)
+
+
+def reference_region(reference, parts, seen, step, shape):
+    """The reference, y0, y1, x0, x1 [px], and which of the grid's points are seen in it, (h, w) bool array.
+
+    Parameters
+    ----------
+    reference : (4,) int, or None for the window in which the lattice changes least
+    parts : (K, h, w) float array, what tells the lattice [-]
+    seen : (h, w) bool array
+    step, shape : see `axes`
+    """
+    y0, y1, x0, x1 = flattest(parts, seen, step) if reference is None else reference
+    if not (0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]):
+        raise ValueError(
+            f"reference={tuple(reference)} (y0, y1, x0, x1) is outside the image of {shape[0]} × {shape[1]} px; "
+            "give a region within."
+        )
+    y, x = axes(shape, step)
+    inside = seen & ((y >= y0) & (y < y1))[:, None] & ((x >= x0) & (x < x1))
+    if not inside.any():
+        raise ValueError(f"reference={tuple(reference)} has no lattice; give a region of crystal away from the border.")
+    return (int(y0), int(y1), int(x0), int(x1)), inside
+
+
+def flattest(parts, seen, step):
+    """The window in which parts (K, h, w) of points that are seen (h, w) change least: y0, y1, x0, x1 [px]."""
+    size = [max(1, int(FLATTEST * count)) for count in seen.shape]
+    share = uniform_filter(seen.astype(float), size, mode="constant")
+
+    def mean(values):
+        return uniform_filter(np.where(seen, values, 0.0), size, mode="constant") / np.maximum(share, 1e-9)
+
+    spread = sum(mean(part**2) - mean(part) ** 2 for part in parts.astype(float))
+    spread[share < WHOLE * share.max()] = np.inf
+    corner = [at - count // 2 for at, count in zip(np.unravel_index(spread.argmin(), spread.shape), size, strict=True)]
+    return tuple(edge * step + last for at, n in zip(corner, size, strict=True) for edge, last in ((at, 0), (at + n - 1, 1)))
+
+
+def to_pixels(values, step, shape):
+    """Values (h, w) of the grid in all pixels (H, W), by cubic splines; NaN where the nearest one is."""
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(shape, np.nan, np.float32)
+    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    made = values[tuple(nearest)]
+    for axis in (0, 1):
+        places = np.arange(values.shape[axis]) * step
+        order = min(3, len(places) - 1)
+        made = make_interp_spline(places, made, order, axis=axis)(np.arange(shape[axis])).astype(np.float32)
+    rows, columns = (np.minimum((np.arange(n) + step // 2) // step, m - 1) for n, m in zip(shape, values.shape, strict=True))
+    made[~known[np.ix_(rows, columns)]] = np.nan
+    return made
