@@ -151,6 +151,14 @@ def test_noise_is_told_from_the_lattice_and_split_into_what_follows_intensity_an
     assert gain == pytest.approx(0, abs=0.02)
 
 
+@pytest.mark.parametrize("g", [[G[0] + G[1], G[0] - G[1]], [G[0], 3 * G[1]], [G[0] + G[1], 2 * G[0] - G[1]], 2 * G])
+def test_noise_is_no_other_for_vectors_that_span_a_part_of_the_peaks(g, rng):
+    counted = rng.poisson(crystal())
+    floor, gain = bragg_noise.variance(counted, np.array(g), 9.0)
+    assert gain == pytest.approx(1, rel=0.03)
+    assert floor + gain * counted.mean() == pytest.approx(counted.mean(), rel=0.02)
+
+
 def test_vectors_and_the_reference_are_found(rng):
     """The half that isn't bent is the reference."""
     bend = np.where(PLACES[1] > 160, 1e-4 * (PLACES[1] - 160) ** 2, 0)
