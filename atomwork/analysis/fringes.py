@@ -6,6 +6,7 @@ They are read off windows of the spectrum, on a grid of points as coarse as thes
 from dataclasses import dataclass
 
 import dask
+import dask.array
 import numpy as np
 from scipy.fft import fft2, fftfreq, ifft2, next_fast_len
 
@@ -65,7 +66,9 @@ def measure(image, g, resolution):
     step = max(1, int(GRID * resolution))
     most, totals = TILE // step, [-(-(length - 1) // step) + 1 for length in image.shape]
     rows, columns = ([(first, min(most, total - first)) for first in range(0, total, most)] for total in totals)
-    tiles = [[dask.delayed(tile)(image, g, resolution, step, row, column) for column in columns] for row in rows]
+    if not isinstance(image, dask.array.Array):
+        image = dask.array.from_array(image, chunks=TILE, name=False)
+    tiles = [[tile(image, g, resolution, step, row, column) for column in columns] for row in rows]
     joined = np.concatenate([np.concatenate(row, 2) for row in dask.compute(*tiles)], 1)
     slope, amplitude, white, shot = np.split(joined, (4, 6, 10))
     pair = (2, 2, *joined.shape[1:])
@@ -73,19 +76,27 @@ def measure(image, g, resolution):
 
 
 def tile(image, g, resolution, step, *points):
-    """Slopes (4), amplitudes (2), and either covariance (4) at some of the grid's points: (14, h, w) float32 array.
+    """What `at_points` returns of some of the grid's points, later: of an array of Dask only what is around them is read.
 
     ``points`` are for y and for x the first one's number and how many there are.
     """
     pad = int(np.ceil(REACH * resolution / step))  # points beside them, up to which the image counts
     spans = [slice(max(0, first - pad) * step, (first + count + pad) * step) for first, count in points]
-    part = np.asarray(image[tuple(spans)], np.float32)
-    mean = part.mean(dtype=float)
-    whole = np.zeros([next_fast_len(count + 2 * pad) * step for _, count in points], np.float32)
     before = [span.start - (first - pad) * step for span, (first, _) in zip(spans, points, strict=True)]
+    return dask.delayed(at_points)(image[tuple(spans)], before, [count for _, count in points], pad, g, resolution, step)
+
+
+def at_points(part, before, counts, pad, g, resolution, step):
+    """Slopes (4), amplitudes (2), and either covariance (4) at ``counts`` (2,) points: (14, *counts) float32 array.
+
+    ``part`` of the image begins ``before`` (2,) px after the place of the first of ``pad`` points before them.
+    """
+    part = np.asarray(part, np.float32)
+    mean = part.mean(dtype=float)
+    whole = np.zeros([next_fast_len(count + 2 * pad) * step for count in counts], np.float32)
     whole[tuple(slice(start, start + length) for start, length in zip(before, part.shape, strict=True))] = part - mean
     made = described(Waves(fft2(whole), resolution, step), g, mean)
-    return made[(slice(None), *(slice(pad, pad + count) for _, count in points))]
+    return made[(slice(None), *(slice(pad, pad + count) for count in counts))]
 
 
 class Waves:
@@ -117,7 +128,7 @@ class Waves:
 
 
 def described(waves, g, mean):
-    """What `tile` returns, at all of the waves' points."""
+    """What `at_points` returns, at all of the waves' points."""
     nearest = np.rint(g / waves.unit).astype(int)
     both = [waves.at(*pair) for pair in zip(g, nearest, strict=True)]
     wave = [parts[0] for parts in both]

@@ -61,7 +61,7 @@ def gpa(image, g1=None, g2=None, *, resolution=None, reference=None, convention=
     local = g + np.moveaxis(found.slope, (0, 1), (-2, -1)) / (2 * np.pi)
     own = local[inside].mean(0)
     maps = deformation.of_waves(local, np.moveaxis(noise, (0, 1), (-2, -1)) / (2 * np.pi) ** 2, own, convention)
-    maps = {name: strain_grid.to_pixels(np.where(seen, part, np.nan), found.step, image.shape) for name, part in maps.items()}
+    maps = strain_grid.maps(maps, seen, found.step, image.shape)
     return StrainMap(**maps, g=own, resolution=resolution, reference=reference, convention=convention, pixel_size=pixel_size)
 
 
@@ -110,7 +110,7 @@ def from_columns(columns, *, shape=None, resolution=None, reference=None, conven
     reference, inside = strain_grid.reference_region(reference, parts, seen, step, shape)
     own = local[inside].mean(0)
     maps = deformation.of_vectors(local, noise if np.isfinite(std).all() else noise * np.nan, own, convention)
-    maps = {name: strain_grid.to_pixels(part, step, shape) for name, part in maps.items()}
+    maps = strain_grid.maps(maps, seen, step, shape)
     return StrainMap(
         **maps,
         g=np.linalg.inv(own).T,

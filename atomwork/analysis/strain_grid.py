@@ -5,6 +5,7 @@ from scipy.interpolate import make_interp_spline
 from scipy.ndimage import distance_transform_edt, uniform_filter
 
 FLATTEST = 0.25  # side of the reference that is chosen, over the image's [-]
+BAND = 512  # rows that are made at a time
 WHOLE = 0.98  # share of the best window's points that are seen, from which another may be the reference [-]
 
 
@@ -50,17 +51,29 @@ def flattest(parts, seen, step):
     return tuple(edge * step + last for at, n in zip(corner, size, strict=True) for edge, last in ((at, 0), (at + n - 1, 1)))
 
 
+def maps(parts, seen, step, shape):
+    """Components (h, w) of the grid by name in all pixels (H, W), NaN where they aren't seen; without what others tell."""
+    told = {name: part for name, part in parts.items() if name != "hydrostatic"}
+    return {name: to_pixels(np.where(seen, part, np.nan), step, shape) for name, part in told.items()}
+
+
 def to_pixels(values, step, shape):
     """Values (h, w) of the grid in all pixels (H, W), by cubic splines; NaN where the nearest one is."""
     known = np.isfinite(values)
     if not known.any():
         return np.full(shape, np.nan, np.float32)
     nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
-    made = values[tuple(nearest)]
-    for axis in (0, 1):
-        places = np.arange(values.shape[axis]) * step
-        order = min(3, len(places) - 1)
-        made = make_interp_spline(places, made, order, axis=axis)(np.arange(shape[axis])).astype(np.float32)
+    filled = spline(values[tuple(nearest)], step, 0)(np.arange(shape[0])).astype(np.float32)
     rows, columns = (np.minimum((np.arange(n) + step // 2) // step, m - 1) for n, m in zip(shape, values.shape, strict=True))
-    made[~known[np.ix_(rows, columns)]] = np.nan
+    made = np.empty(shape, np.float32)
+    for start in range(0, shape[0], BAND):
+        band = slice(start, start + BAND)
+        made[band] = spline(filled[band], step, 1)(np.arange(shape[1]))
+        made[band][~known[np.ix_(rows[band], columns)]] = np.nan
     return made
+
+
+def spline(values, step, axis):
+    """The cubic spline through values at every ``step``-th place along an axis."""
+    count = values.shape[axis]
+    return make_interp_spline(np.arange(count) * step, values, min(3, count - 1), axis=axis)

@@ -11,7 +11,7 @@ class StrainMap:
 
     Attributes
     ----------
-    exx, exy, eyy, hydrostatic : (H, W) float32 arrays, strain along the image's axes, and (exx + eyy)/2 [-]
+    exx, exy, eyy : (H, W) float32 arrays, strain along the image's axes [-]; ``hydrostatic`` is (exx + eyy)/2
     rotation : (H, W) float32 array, from x towards y, which is clockwise as displayed [rad]
     exx_std, exy_std, eyy_std, hydrostatic_std, rotation_std : (H, W) float32 arrays, one standard deviation of each
     g : (2, 2) float array, reciprocal vectors of the reference as rows, (y, x) [1/px]
@@ -25,7 +25,6 @@ class StrainMap:
     exy: np.ndarray
     eyy: np.ndarray
     rotation: np.ndarray
-    hydrostatic: np.ndarray
     exx_std: np.ndarray
     exy_std: np.ndarray
     eyy_std: np.ndarray
@@ -36,3 +35,8 @@ class StrainMap:
     reference: tuple
     convention: str
     pixel_size: float | None = None
+
+    @property
+    def hydrostatic(self):
+        """(H, W) float32 array, (exx + eyy)/2 [-]."""
+        return 0.5 * (self.exx + self.eyy)
