@@ -18,6 +18,7 @@ FLOORS = {
     "models": 4,
     "analysis": 5,
     "figures": 6,
+    "strain_figures": 6.5,  # draws by those
     "widgets": 7,
     "batch": 7,
     "report": 7,

@@ -22,7 +22,7 @@ def measure(columns, of=1, against=0, *, sites=None):
     ----------
     columns : DataFrame with y, x [px]; y_std, x_std [px] and ``amplitude`` if known; see `strain.from_columns`
     of, against : int, numbers of the sublattices, the brightest one is 0; see `sublattices.find`
-    sites : Sublattices of the columns; found if None
+    sites : `sublattices.of_columns`; found if None
 
     Returns
     -------
@@ -39,7 +39,7 @@ def measure(columns, of=1, against=0, *, sites=None):
     The other sublattice around a column is taken to be a lattice, fitted by least squares with the columns' errors, so that
     strain, rotation and missing neighbours do no harm. The centre of the cage is that of the sites nearest to the column.
     """
-    points, std, sites = sublattices.of_columns(columns, sites)
+    points, std, sites = sublattices.told(columns, sites)
     for number in (of, against):
         if not 0 <= number < len(sites.offsets):
             raise ValueError(

@@ -2,12 +2,10 @@
 
 import os
 import re
-import shutil
 from pathlib import Path
 
-import zarr
-
 from atomwork import micrograph
+from atomwork.analysis import zspy
 
 TITLE = "aligned frames"
 
@@ -51,33 +49,14 @@ def in_order(path):
 
 
 def write(aligned, path):
-    """Write aligned frames as a stack that HyperSpy opens, under a temporary name that is then changed.
+    """Write aligned frames as a stack that HyperSpy opens.
 
     Parameters
     ----------
     aligned : labelling.AlignedFrames
     path : path of the .zspy store, a folder
-
-    Notes
-    -----
-    The layout is that of HyperSpy's ZSpy 3.3, laid out here since RosettaSciIO's own writer (0.15) needs Zarr 2.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    store = zarr.create_group(temporary, zarr_format=2, attributes={"file_format": "ZSpy", "file_format_version": "3.3"})
-    signal = store.create_group(f"Experiments/{TITLE}")
-    data = signal.create_array("data", shape=aligned.frames.shape, chunks=(1, *aligned.frames.shape[1:]), dtype="float32")
-    data[:] = aligned.frames
     scale, units = (aligned.pixel_size, "Å") if aligned.pixel_size else (1.0, "px")
-    starts = (0.0, *(-scale * aligned.origin).tolist())
-    for number, (name, size, start) in enumerate(zip(("frame", "y", "x"), data.shape, starts, strict=True)):
-        axis = {"name": name, "size": size, "offset": start, "scale": scale if number else 1.0, "navigate": not number}
-        known = {"_type": "UniformDataAxis", "units": units if number else "_None_", "is_binned": False}
-        signal.create_group(f"axis-{number}", attributes=axis | known)
-    signal.create_group("metadata/General", attributes={"title": TITLE})
-    signal.create_group("metadata/Signal", attributes={"signal_type": ""})
-    for name in ("original_metadata", "learning_results", "attributes"):
-        signal.create_group(name)
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(temporary, path)
+    starts = (-scale * aligned.origin).tolist()
+    axes = [zspy.Axis(name, scale, start, units) for name, start in zip(("y", "x"), starts, strict=True)]
+    zspy.write(path, TITLE, aligned.frames, [zspy.Axis("frame"), *axes])

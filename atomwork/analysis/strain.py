@@ -76,7 +76,7 @@ def from_columns(columns, *, shape=None, resolution=None, reference=None, conven
     resolution : float, standard deviation of the Gaussian that columns around a place are weighed with [px], by which strain
         is averaged as in `gpa`; 1.5 times the longest period of the lattice's planes if None
     reference, convention : see `gpa`
-    sites : Sublattices of the columns; found if None, see `sublattices.find`
+    sites : Sublattices of the columns; found if None, see `sublattices.of_columns`
 
     Returns
     -------
@@ -94,7 +94,7 @@ def from_columns(columns, *, shape=None, resolution=None, reference=None, conven
     Galindo et al., Ultramicroscopy 107 (2007) 1186, for the lattice by least squares.
     """
     deformation.check(convention)
-    points, std, sites = sublattices.of_columns(columns, sites)
+    points, std, sites = sublattices.told(columns, sites)
     g = np.linalg.inv(sites.vectors).T
     resolution = RESOLUTION / np.linalg.norm(g, axis=1).min() if resolution is None else float(resolution)
     shape = tuple(np.ceil(points.max(0) + 1).astype(int)) if shape is None else shape

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atomwork.analysis import zspy
+
+COMPONENTS = ("exx", "exy", "eyy", "rotation", "hydrostatic")
+
 
 @dataclass(frozen=True)
 class StrainMap:
@@ -40,3 +44,20 @@ class StrainMap:
     def hydrostatic(self):
         """(H, W) float32 array, (exx + eyy)/2 [-]."""
         return 0.5 * (self.exx + self.eyy)
+
+    def write(self, path, title="strain"):
+        """Write a stack that HyperSpy opens: `COMPONENTS`, then their standard deviations, with calibrated axes.
+
+        Which image is which, the reference, the resolution and the convention stand in ``metadata.atomwork``.
+
+        Parameters
+        ----------
+        path : path of the .zspy store, a folder
+        title : str
+        """
+        names = [*COMPONENTS, *(f"{name}_std" for name in COMPONENTS)]
+        scale, units = (self.pixel_size, "Å") if self.pixel_size else (1.0, "px")
+        axes = [zspy.Axis("component"), zspy.Axis("y", scale, units=units), zspy.Axis("x", scale, units=units)]
+        about = {"components": names, "reference": list(self.reference), "convention": self.convention}
+        about |= {"resolution": self.resolution * scale, "units": units, "g": (self.g / scale).tolist()}
+        zspy.write(path, title, np.stack([getattr(self, name) for name in names]), axes, about)

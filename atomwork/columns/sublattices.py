@@ -62,27 +62,39 @@ def find(points, amplitude=None):
     return in_order(labelled(points, vectors, amplitude), amplitude)
 
 
-def of_columns(columns, sites=None):
-    """Columns that a lattice can be told by, and their sublattices.
+def of_columns(columns):
+    """The lattice and the sublattices of a detector's columns.
 
     Parameters
     ----------
     columns : DataFrame with y, x [px]; y_std, x_std [px] and ``amplitude`` if known
-    sites : Sublattices of its rows; found if None
 
     Returns
     -------
-    points (N, 2), (y, x) [px]; their standard deviations (N, 2), all NaN if no column has any, else of those alone that do;
-    Sublattices of these
+    Sublattices : −1 for columns without an error, too, if others have one
     """
+    table, known = numbers(columns)
+    sites = find(table[known, :2], table[known, 4] if np.isfinite(table[known, 4]).all() else None)
+    labels = np.full(len(table), -1)
+    labels[known] = sites.labels
+    return replace(sites, labels=labels)
+
+
+def told(columns, sites=None):
+    """Points (N, 2), (y, x) [px], of columns that can tell a lattice, their standard deviations (N, 2), and Sublattices of them.
+
+    Deviations are all NaN if no column has any. ``sites`` are those of `of_columns`, found if None.
+    """
+    table, known = numbers(columns)
+    sites = sites or of_columns(columns)
+    return table[known, :2], table[known, 2:4], replace(sites, labels=sites.labels[known])
+
+
+def numbers(columns):
+    """y, x, y_std, x_std and amplitude of columns (N, 5), and which have errors, or all if none has: (N,) bool array."""
     table = columns.reindex(columns=["y", "x", "y_std", "x_std", "amplitude"]).to_numpy(float)
     known = np.isfinite(table[:, 2:4]).all(1)
-    if not known.any():
-        known[:] = True
-    points, std, amplitude = table[known, :2], table[known, 2:4], table[known, 4]
-    if sites is None:
-        return points, std, find(points, amplitude if np.isfinite(amplitude).all() else None)
-    return points, std, replace(sites, labels=sites.labels[known])
+    return table, known if known.any() else ~known
 
 
 def lattice(points, amplitude):

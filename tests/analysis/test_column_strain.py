@@ -142,7 +142,7 @@ def test_errors_are_what_200_draws_scatter_by(std, resolution, convention, rng):
     columns = columns[rng.random(len(columns)) > 0.04]
     faint = np.where(columns["amplitude"] < 1, 2.0, 1.0)
     columns = columns.assign(y_std=std * faint, x_std=1.4 * std * faint)
-    sites = sublattices.of_columns(columns)[2]
+    sites = sublattices.of_columns(columns)
     drawn = [
         strain.from_columns(
             columns.assign(**{axis: columns[axis] + rng.normal(0, columns[f"{axis}_std"]) for axis in "yx"}),

@@ -20,6 +20,7 @@ CONTRACT = {
     "03_train_detector": {"max_steps", "dataset", "resume_from"},
     "04_detect": {"image", "lower_bound", "window_size", "model"},
     "05_compare_detectors": {"dataset", "model"},
+    "06_strain": {"image", "resolution"},
     "07_train_atomgan": {"max_steps", "resume_from"},
     "08_defects": {"image", "model"},
 }

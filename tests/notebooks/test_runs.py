@@ -24,6 +24,10 @@ WRITES = {
         *(f"{name}.png" for name in ("groups", "low_signal", "magnifications", "failures")),
         "summary.json",
     },
+    "06_strain": {
+        *("strain.zspy", "strain_columns.zspy", "displacements.csv", "summary.json"),
+        *(f"{name}.png" for name in ("spectrum", "strain", "checks", "displacements", "unstrained")),
+    },
     "07_train_atomgan": {
         *(f"{name}.safetensors" for name in ("atomgan", "cyclegan")),
         *(f"{name}.png" for name in ("crops", "curves", "stages", "rival_stages")),
