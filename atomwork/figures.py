@@ -298,9 +298,10 @@ def panels(count, width=7.0, height=6.0):
     return figure, axes[0]
 
 
-def grid(down, across, width=3.0):
-    """A figure with rows of square Axes, (down, across)."""
-    return plt.subplots(down, across, figsize=(width * across, 1.08 * width * down), layout="constrained", squeeze=False)
+def grid(down, across, width=3.0, height=None):
+    """A figure with rows of Axes, (down, across), square below their titles if no height is given."""
+    size = width * across, (height or 1.08 * width) * down
+    return plt.subplots(down, across, figsize=size, layout="constrained", squeeze=False)
 
 
 def gallery(micrographs, across=4, width=3.0):

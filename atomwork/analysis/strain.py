@@ -12,6 +12,7 @@ RESOLUTION = 1.5  # over the longest period of the fringes, if none is given [-]
 SHARPEST = 0.65  # resolution over that period below which fringes run into each other [-]
 GRID = 0.5  # distance of the places at which columns are asked, over the resolution [-]
 MARGIN = 3.5  # resolutions from the border within which fringes feel it
+ROOM = 1 / 3  # share of the image's shorter side that this margin may take, if no resolution is given [-]
 UNSURE = 1 / 3  # standard deviation of a fringe's phase from which it is not seen [rad]
 WEAKEST = 0.1  # amplitude of a fringe over the median one below which it is not seen [-]
 ORDERS = ((1, 0), (0, 1), (1, 1), (1, -1))  # of the lattice's shortest vectors, two of which are chosen
@@ -26,7 +27,8 @@ def gpa(image, g1=None, g2=None, *, resolution=None, reference=None, convention=
     ----------
     image : (H, W) array of numbers, intensity [arb.], or a Micrograph; a Dask or Zarr array or a memory map is read by tiles
     g1, g2 : (2,) reciprocal vectors, (y, x) [1/px]; if None, those two of the image's lattice that tell strain best
-    resolution : float, standard deviation of the real-space kernel [px]; 1.5 times the fringes' longest period if None
+    resolution : float, standard deviation of the real-space kernel [px]; 1.5 times the fringes' longest period if None, or as
+        fine as leaves a third of the image's sides within its margin
     reference : (4,) int, y0, y1, x0, x1 of the unstrained region [px]; the flattest quarter of a side across if None
     convention : "finite", exact by the local lattice (a lattice 5 % longer than the reference has e = 0.05), or "small", by
         the gradient of the displacements at present places (0.0476)
@@ -51,7 +53,7 @@ def gpa(image, g1=None, g2=None, *, resolution=None, reference=None, convention=
     middle = borders.middle(image, LOOKED_AT)
     g = picked(middle) if g1 is None else checked(g1, g2)
     period = 1 / np.linalg.norm(g, axis=1).min()
-    resolution = RESOLUTION * period if resolution is None else fine_enough(resolution, period)
+    resolution = usual(period, image.shape) if resolution is None else fine_enough(resolution, period)
     found = fringes.measure(image, g, resolution)
     floor, gain = bragg_noise.variance(middle, g, resolution)
     noise = floor * found.white + gain * found.shot
@@ -143,6 +145,11 @@ def checked(g1, g2):
     if not bragg.spanning(*g):
         raise ValueError(f"g1 and g2 of {g.tolist()} 1/px are parallel within 12°; choose two that point to different sides.")
     return g
+
+
+def usual(period, shape):
+    """The resolution for fringes of a period [px] in an image of shape (H, W) [px]."""
+    return max(SHARPEST * period, min(RESOLUTION * period, ROOM * min(shape) / MARGIN))
 
 
 def fine_enough(resolution, period):

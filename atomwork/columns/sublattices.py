@@ -81,7 +81,7 @@ def of_columns(columns):
 
 
 def told(columns, sites=None):
-    """Points (N, 2), (y, x) [px], of columns that can tell a lattice, their standard deviations (N, 2), and Sublattices of them.
+    """Points (N, 2), (y, x) [px], of columns that can tell a lattice, their standard deviations (N, 2), and their Sublattices.
 
     Deviations are all NaN if no column has any. ``sites`` are those of `of_columns`, found if None.
     """
@@ -104,7 +104,10 @@ def lattice(points, amplitude):
     height = 1.0 if amplitude is None else np.abs(amplitude) / np.median(np.abs(amplitude))
     spots = pd.DataFrame({"y": places[:, 0], "x": places[:, 1], "y_std": 0.0, "amplitude": height, "width": SPOT})
     shape = np.ceil(places.max(0) + FINE).astype(int)
-    return bragg.find(fit.picture(spots, shape)).vectors / zoom
+    try:
+        return bragg.find(fit.picture(spots, shape)).vectors / zoom
+    except ValueError as error:
+        raise ValueError(f"{len(points)} columns have no lattice in common; give those of one crystal.") from error
 
 
 def in_order(sites, amplitude):

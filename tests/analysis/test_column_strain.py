@@ -1,11 +1,14 @@
 """Strain by columns against closed forms, its symmetries, and errors that 200 draws scatter by."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from atomwork.analysis import strain
-from atomwork.columns import sublattices
+from atomwork.analysis import baselines, detect, strain
+from atomwork.columns import fit, sublattices
+from atomwork.simulation import forward, structures, views
 
 SIDE, SPACING = 320.0, 11.0  # px
 HEXAGONAL = SPACING * np.array([[0, 1], [np.sqrt(0.75), 0.5]])
@@ -132,11 +135,8 @@ def test_turned_and_transposed_columns_have_turned_strain():
         assert of_swapped * across == pytest.approx(expected, abs=2e-4)
 
 
-SETTINGS = [(std, resolution, "finite") for std in (0.02, 0.1, 0.4) for resolution in (10.0, 18.0)]
-
-
-@pytest.mark.parametrize(("std", "resolution", "convention"), [*SETTINGS, (0.1, 10.0, "small")])
-def test_errors_are_what_200_draws_scatter_by(std, resolution, convention, rng):
+@pytest.mark.parametrize(("std", "convention"), [(0.4, "finite"), (0.1, "small")])
+def test_errors_are_what_200_draws_of_columns_scatter_by(std, convention, rng):
     """Fainter columns of the second sublattice, along y surer than along x, 4 % of them missing."""
     columns = crystal(lambda places: 0.0 * places, 150.0)
     columns = columns[rng.random(len(columns)) > 0.04]
@@ -147,7 +147,7 @@ def test_errors_are_what_200_draws_scatter_by(std, resolution, convention, rng):
         strain.from_columns(
             columns.assign(**{axis: columns[axis] + rng.normal(0, columns[f"{axis}_std"]) for axis in "yx"}),
             shape=(150, 150),
-            resolution=resolution,
+            resolution=10.0,
             reference=(40, 110, 40, 110),
             convention=convention,
             sites=sites,
@@ -160,6 +160,43 @@ def test_errors_are_what_200_draws_scatter_by(std, resolution, convention, rng):
         # the reference's own error is not counted, which is common to all places
         values = values - values.mean((1, 2), keepdims=True)
         assert np.sqrt(values.var(0).mean() / (stds**2).mean()) == pytest.approx(1, abs=0.1), name
+
+
+@pytest.mark.parametrize("peak", [10, 50, 250])
+def test_errors_are_what_200_drawn_images_scatter_by(peak, rng):
+    """MoS2 at three doses and two resolutions, its columns fitted in every image anew."""
+    side, pixel_size = 130, 0.2
+    specimen = structures.build("MoS2", side * pixel_size + 6)
+    clean = forward.render(specimen, pixel_size=pixel_size, shape=(side, side)).image
+    view = views.look_at(specimen, pixel_size, (side, side))
+    truth = view.to_pixels(specimen.columns[["y", "x"]].to_numpy(float))
+    truth = truth[((truth > 2) & (truth < side - 3)).all(1)]
+    drawn, sites = {9.0: [], 15.0: []}, None
+    for _ in range(200):
+        columns = fit.refine(rng.poisson(peak * clean / clean.max()).astype(float), truth + rng.normal(0, 0.2, truth.shape))
+        sites = sites or sublattices.of_columns(columns)
+        for resolution, found in drawn.items():
+            settings = {"shape": (side, side), "resolution": resolution, "reference": (30, 100, 30, 100)}
+            found.append(strain.from_columns(columns, **settings, sites=sites))
+    for found in drawn.values():
+        for name in NAMES:
+            values, stds = (
+                np.array([getattr(one, what)[30:100:7, 30:100:7] for one in found]) for what in (name, f"{name}_std")
+            )
+            values = values - values.mean((1, 2), keepdims=True)
+            assert np.sqrt(np.nanmean(values.var(0)) / np.nanmean(stds**2)) == pytest.approx(1, abs=0.1), name
+
+
+def test_an_unstrained_crystal_at_low_dose_has_half_the_strain_of_others_columns(rng):
+    """Ten electrons in the brightest pixel, over all of each map; published by columns: −0.0014 ± 0.0265."""
+    clean = forward.render(structures.build("MoS2", 112), pixel_size=0.2, shape=(512, 512))
+    image = replace(clean, image=rng.poisson(10 * clean.image / clean.image.max()).astype(np.float32))
+    found = {}
+    for find in (detect.detect, baselines.atomap, baselines.findfoci):
+        found[find] = strain.from_columns(find(image), shape=(512, 512), reference=(200, 330, 200, 330)).hydrostatic
+    ours = found.pop(detect.detect)
+    assert abs(np.nanmean(ours)) < LIMIT
+    assert min(np.nanstd(other) for other in found.values()) > 2 * np.nanstd(ours)
 
 
 def test_columns_without_errors_have_strain_without_errors():
@@ -194,5 +231,5 @@ def test_each_wrong_setting_has_its_sentence(change, message):
 def test_three_columns_and_columns_without_a_lattice_are_refused(rng):
     with pytest.raises(ValueError, match="3 columns tell no lattice; give 40 or more"):
         strain.from_columns(table(np.eye(3)[:, :2] * 9, np.ones(3)))
-    with pytest.raises(ValueError, match="no Bragg peak"):
+    with pytest.raises(ValueError, match="400 columns have no lattice in common"):
         strain.from_columns(table(rng.uniform(0, 300, (400, 2)), np.ones(400)))

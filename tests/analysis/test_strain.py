@@ -1,11 +1,14 @@
 """Strain by geometric phase against closed forms, its symmetries, and errors that 200 draws scatter by."""
 
 import dask.array
+import hyperspy.api as hs
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from atomwork.analysis import fringes, strain
 from atomwork.columns import bragg_noise, deformation
+from atomwork.image import Micrograph
 
 SIDE, PERIOD = 320, 10.0  # px
 G = np.array([[0.1, 0.0], [-0.05, 0.1 * np.sqrt(0.75)]])  # 1/px, hexagonal
@@ -195,7 +198,27 @@ def test_each_wrong_setting_has_its_sentence(change, message):
         strain.gpa(crystal(), **settings)
 
 
+def test_a_map_opens_in_hyperspy_with_its_axes(tmp_path):
+    image = Micrograph(half_deformed(np.diag([1.0, 1.03])), 0.2, "half")
+    found = strain.gpa(image, *G, resolution=8.0, reference=LEFT)
+    found.write(tmp_path / "strain.zspy", "strain of half")
+    opened = hs.load(tmp_path / "strain.zspy")
+    assert opened.metadata.General.title == "strain of half"
+    about = opened.metadata.atomwork
+    assert about.components[0] == "exx"
+    assert about.reference == list(LEFT)
+    assert about.resolution == pytest.approx(1.6)
+    assert [(axis.name, axis.scale, axis.units) for axis in opened.axes_manager.signal_axes] == [
+        ("x", 0.2, "Å"),
+        ("y", 0.2, "Å"),
+    ]
+    for number, name in enumerate(about.components):
+        assert np.array_equal(opened.data[number], getattr(found, name), equal_nan=True)
+
+
 def test_images_without_a_lattice_are_refused(rng):
+    with pytest.raises(ValueError, match="no Bragg peak"):
+        strain.gpa(gaussian_filter(rng.normal(size=(256, 256)), 2.5))  # as if of carbon
     with pytest.raises(ValueError, match="no Bragg peak"):
         strain.gpa(rng.normal(size=(128, 128)))
     with pytest.raises(ValueError, match="nowhere sure"):

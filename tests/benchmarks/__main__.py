@@ -1,6 +1,6 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, defects, generation, labelling, large, simulation, speed, sublattices
+from tests.benchmarks import accuracy, defects, generation, labelling, large, simulation, speed, strain, sublattices
 
 if __name__ == "__main__":
     for table in (
@@ -15,6 +15,9 @@ if __name__ == "__main__":
         defects.junctions,
         generation.drawn_images,
         generation.drawing_speed,
+        strain.unstrained,
+        strain.gpa_speed,
+        strain.gpa_memory,
         labelling.noisiest_frames,
         labelling.series_speed,
         simulation.hrtem_speed,
