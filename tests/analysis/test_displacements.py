@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 
 from atomwork.analysis import detect, displacements
-from atomwork.simulation import forward, structures
+from atomwork.columns import sublattices
+from atomwork.simulation import forward, structures, views
 
 VECTORS = np.array([[0.0, 30.0], [32.0, 1.0]])  # px
 
@@ -74,3 +76,22 @@ def test_sublattices_that_are_none_have_their_sentence():
         displacements.measure(columns, 2, 0)
     with pytest.raises(ValueError, match="no displacement from itself"):
         displacements.measure(columns, 1, 1)
+
+
+@pytest.mark.parametrize(("material", "species"), [("SrTiO3", {"Sr", "Ti O"}), ("MoS2", {"Mo", "S"})])
+def test_sublattices_of_simulated_images_are_found_untold(material, species, rng):
+    """Each column's species by where the specimen has it; the brightest sublattice comes first."""
+    specimen, pixel_size = structures.build(material, 46, thickness=20), 0.15
+    clean = forward.render(specimen, pixel_size=pixel_size, shape=(256, 256))
+    image = rng.poisson(100 * clean.image / clean.image.max()).astype(np.float32)
+    columns = detect.detect(replace(clean, image=image))
+    truth = views.look_at(specimen, pixel_size, (256, 256)).to_pixels(specimen.columns[["y", "x"]].to_numpy(float))
+    nearest = cKDTree(truth).query(columns[["y", "x"]])[1]
+    kinds = specimen.columns["species"].to_numpy()[nearest]
+    sites = sublattices.of_columns(columns)
+    names = [pd.Series(kinds[sites.labels == number]).mode()[0] for number in range(len(sites.offsets))]
+    assert species <= set(names)
+    assert names[0] == max(species, key=lambda name: specimen.columns.query("species == @name")["strength"].median())
+    known = sites.labels >= 0
+    assert known.mean() > 0.98
+    assert np.mean(np.array(names)[sites.labels[known]] == kinds[known]) > 0.99
