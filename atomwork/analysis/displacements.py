@@ -28,7 +28,7 @@ def measure(columns, of=1, against=0, *, sites=None):
     -------
     DataFrame : a row for every column of the sublattice ``of`` with neighbours on all sides: y, x, dy, dx, dy_std, dx_std [px]
         and, if ``attrs["pixel_size"]`` is known, dy_angstrom to dx_std_angstrom [Å]. ``attrs``: those of ``columns``,
-        ``vectors`` (2, 2) of the lattice [px] and ``site`` (2,), the centre of the cage in the cell [-]
+        ``vectors`` (2, 2) of the lattice [px] and ``site`` (2,), the centre of the cage in the cell [-], as lists
 
     Raises
     ------
@@ -65,7 +65,7 @@ def measure(columns, of=1, against=0, *, sites=None):
     errors = np.sqrt(error[:, :, 2, 2] + variance[own]) * np.where(np.isfinite(std[own]), 1, np.nan)
     values = np.concatenate([points[own], -found[:, 2], errors], 1)
     table = pd.DataFrame(values, columns=["y", "x", "dy", "dx", "dy_std", "dx_std"])
-    table.attrs = {**columns.attrs, "vectors": sites.vectors, "site": site}
+    table.attrs = {**columns.attrs, "vectors": sites.vectors.tolist(), "site": site.tolist()}
     if columns.attrs.get("pixel_size"):
         for name in ("dy", "dx", "dy_std", "dx_std"):
             table[f"{name}_angstrom"] = table[name] * columns.attrs["pixel_size"]
@@ -85,7 +85,7 @@ def polarisation(displacements, charge, volume):
     Parameters
     ----------
     displacements : DataFrame of `measure`, with a known pixel size
-    charge : float, Born effective charge of the displaced column's cell [e]
+    charge : float, Born effective charge of the displaced ion [e]
     volume : float, of the unit cell [Å³]
 
     Returns

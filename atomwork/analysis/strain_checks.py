@@ -6,8 +6,8 @@ import numpy as np
 
 COMPARED = ("exx", "exy", "eyy", "rotation")
 ALIKE = 0.02  # by which resolutions may differ over each other [-]
-SUSPECT = 0.5  # share of what changes along y that rows explain, from which the scan is suspected [-]
-APART = 2.0  # that share over the one of columns along x from which it is the scan's and not the crystal's [-]
+SUSPECT = 0.4  # share of what changes along y that rows explain, from which the scan is suspected [-]
+APART = 1.2  # that share over the one of columns along x from which it is the scan's and not the crystal's [-]
 BEYOND = 4.0  # variance of the rows' means over that of their noise, from which they differ [-]
 
 

@@ -24,7 +24,10 @@ def reference_region(reference, parts, seen, step, shape):
     seen : (h, w) bool array
     step, shape : see `axes`
     """
-    y0, y1, x0, x1 = flattest(parts, seen, step) if reference is None else reference
+    if reference is None:
+        y0, y1, x0, x1 = flattest(parts, seen, step)
+        reference = y0, min(y1, shape[0]), x0, min(x1, shape[1])  # the grid's last point may lie beyond
+    y0, y1, x0, x1 = reference
     if not (0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]):
         raise ValueError(
             f"reference={tuple(reference)} (y0, y1, x0, x1) is outside the image of {shape[0]} × {shape[1]} px; "

@@ -208,6 +208,16 @@ def test_columns_without_errors_have_strain_without_errors():
     assert np.isfinite(known.exx_std[RIGHT]).all()
 
 
+def test_the_reference_that_is_found_lies_within_the_image():
+    """The lattice is bent but for what lies along the far sides, beyond which the grid's last points are."""
+    bent = crystal(lambda places: np.maximum(200 - places, 0) ** 2 * 2e-4)
+    found = strain.from_columns(bent, shape=(317, 317), resolution=12.0)
+    y0, y1, x0, x1 = found.reference
+    assert 190 < y0 < y1 <= 317
+    assert 190 < x0 < x1 <= 317
+    assert np.nanmax(np.abs(found.exx[210:, 210:])) < LIMIT
+
+
 def test_a_hole_has_no_strain_and_what_surrounds_it_has():
     columns = crystal(lambda places: 0.0 * places)
     columns = columns[np.hypot(columns["y"] - 160, columns["x"] - 160) > 60]
