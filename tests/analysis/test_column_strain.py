@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from atomwork.analysis import baselines, detect, strain
+from atomwork.analysis import baselines, detect, strain, strain_grid
 from atomwork.columns import fit, sublattices
 from atomwork.simulation import forward, structures, views
 
@@ -208,14 +208,15 @@ def test_columns_without_errors_have_strain_without_errors():
     assert np.isfinite(known.exx_std[RIGHT]).all()
 
 
-def test_the_reference_that_is_found_lies_within_the_image():
-    """The lattice is bent but for what lies along the far sides, beyond which the grid's last points are."""
-    bent = crystal(lambda places: np.maximum(200 - places, 0) ** 2 * 2e-4)
-    found = strain.from_columns(bent, shape=(317, 317), resolution=12.0)
-    y0, y1, x0, x1 = found.reference
-    assert 190 < y0 < y1 <= 317
-    assert 190 < x0 < x1 <= 317
-    assert np.nanmax(np.abs(found.exx[210:, 210:])) < LIMIT
+def test_the_reference_that_is_found_lies_within_the_image(rng):
+    """It is flat in a corner whose last points, of the grid's 54 every sixth pixel, lie beyond."""
+    parts = rng.normal(size=(4, 54, 54))
+    parts[:, -20:, -20:] = 0
+    parts[:, -20:-13] = parts[:, :, -20:-13] = 1e3
+    (y0, y1, x0, x1), inside = strain_grid.reference_region(None, parts, np.ones((54, 54), bool), 6, (317, 317))
+    assert 220 < y0 < y1 == 317
+    assert 220 < x0 < x1 == 317
+    assert inside.sum() == 12 * 12
 
 
 def test_a_hole_has_no_strain_and_what_surrounds_it_has():
