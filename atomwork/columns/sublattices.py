@@ -5,6 +5,7 @@ from heapq import heappop, heappush
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import convolve
 from scipy.spatial import cKDTree
 
 from atomwork.columns import bragg, fit
@@ -14,6 +15,7 @@ LEAST = 40  # columns below which no lattice is told
 SPOT = 1.0  # standard deviation of a column in that picture [px]
 SAME = 0.25  # distance from a sublattice's place over the lattice's shortest vector, within which a column belongs to it [-]
 RARE = 0.05  # share of the cells in which a sublattice that counts has a column [-]
+BINS = 100  # of a cell along either vector, in which pairs of columns are counted by what they are apart
 ALIKE = 0.08  # of the lattice's vectors, within which two pairs of columns are equally far apart [-]
 COMMON = 0.1  # share of the most frequent pair's number, above which a pair recurs [-]
 BRIGHTNESS = 0.5  # of the lattice's shortest vector, by which a column e times as bright as its sublattice seems misplaced [-]
@@ -126,13 +128,14 @@ def labelled(points, vectors, amplitude=None):
     pairs = cKDTree(points).query_pairs(NEAR * np.linalg.norm(vectors, axis=1).max(), output_type="ndarray")
     pairs = np.concatenate([pairs, pairs[:, ::-1]])
     steps = (points[pairs[:, 1]] - points[pairs[:, 0]]) @ np.linalg.inv(vectors)
-    torus = cKDTree(steps % 1.0 % 1.0, boxsize=1)  # twice, since the remainder of a tiny negative number is rounded to 1
-    alike = torus.query_ball_point(torus.data, ALIKE, return_length=True)
-    usual = alike > COMMON * alike.max()  # what a stray column is apart from others recurs nowhere
+    recurring = alike(steps)
+    usual = recurring > COMMON * recurring.max()  # what a stray column is apart from others recurs nowhere
     pairs, turns = pairs[usual], np.exp(2j * np.pi * steps[usual])
     bright = np.zeros(len(points)) if amplitude is None else np.log(np.maximum(np.abs(amplitude), 1e-300))
     offsets = np.zeros((0, 2))
+    labels = None
     for _ in range(ROUNDS):  # a stray column may have begun a sublattice beside its place
+        before = labels
         labels, offsets = handed_on(points, vectors, pairs, offsets, bright)
         count = np.bincount(labels[labels >= 0])
         order = np.argsort(-count, kind="stable")
@@ -140,9 +143,21 @@ def labelled(points, vectors, amplitude=None):
         from_first = labels[pairs[:, 0]] == order[0]
         sums = [turns[from_first & (labels[pairs[:, 1]] == kind)].sum(0) for kind in order]
         offsets = np.angle(sums) / (2 * np.pi)
+        if np.array_equal(labels, before):
+            break
     renamed = np.full(len(count) + 1, -1)  # the last one for columns of none
     renamed[order] = range(len(order))
     return Sublattices(vectors, offsets, renamed[labels])
+
+
+def alike(steps):
+    """How many pairs of columns are apart, in cells (P, 2), as each one is but for whole cells: (P,) float array."""
+    bins = tuple(np.minimum(steps % 1.0 * BINS, BINS - 1).astype(int).T)
+    count = np.zeros((BINS, BINS))
+    np.add.at(count, bins, 1)
+    reach = int(ALIKE * BINS)
+    disk = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= ALIKE * BINS
+    return convolve(count, disk.astype(float), mode="wrap")[bins]
 
 
 def handed_on(points, vectors, pairs, offsets, bright):
