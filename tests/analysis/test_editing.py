@@ -1,0 +1,145 @@
+"""Columns under a user's hands: what is shown is what a replay gives, and every change can be taken back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from atomwork.analysis import editing
+from atomwork.columns import export
+from atomwork.simulation import forward, structures
+
+SIDE = 128
+
+
+@pytest.fixture(scope="module")
+def image():
+    clean = forward.render(structures.build("MoS2", 32), pixel_size=0.2, shape=(SIDE, SIDE))
+    counts = np.random.default_rng(3).poisson(100 * clean.image / clean.image.max())
+    return replace(clean, image=counts.astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def begun(image):
+    return editing.Editing(image)
+
+
+@pytest.fixture
+def session(begun):
+    begun.become(editing.Settings())
+    begun.past.clear()
+    begun.future.clear()
+    return begun
+
+
+def places(columns):
+    return columns[["y", "x"]].to_numpy()
+
+
+coordinate = st.floats(0, SIDE - 1)
+change = st.one_of(
+    st.tuples(st.sampled_from(["add", "remove"]), coordinate, coordinate),
+    st.tuples(st.just("move"), coordinate, coordinate, coordinate, coordinate),
+    st.tuples(st.just("lower_bound"), st.floats(0.02, 0.9)),
+    st.tuples(st.just("window_size"), st.floats(3, 12)),
+    st.just(("undo",)),
+    st.just(("redo",)),
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(change, max_size=8))
+def test_a_replay_gives_the_same_file_byte_for_byte(changes, image, session, tmp_path):
+    session.log = tmp_path / "parameters.yaml"
+    session.update()
+    for name, *values in changes:
+        if name in editing.NUMBERS:
+            session.edit(name, *values)
+        elif values:
+            session.change(**{name: values[0]})
+        else:
+            getattr(session, name)()
+    again = editing.Editing.__new__(editing.Editing)  # the map is that of the same image
+    again.__dict__.update(session.__dict__, log=None, settings=editing.Settings.of(editing.read_log(session.log)))
+    again.update()
+    for columns, name in ((session.columns, "panel"), (again.columns, "replay")):
+        export.to_csv(columns, tmp_path / f"{name}.csv")
+    assert (tmp_path / "panel.csv").read_bytes() == (tmp_path / "replay.csv").read_bytes()
+    session.log = None
+
+
+def test_a_replay_from_the_image_alone(image, session, tmp_path):
+    session.log = tmp_path / "parameters.yaml"
+    session.change(lower_bound=0.2)
+    session.edit("remove", *places(session.columns)[40])
+    session.edit("add", 30.0, 31.0)
+    replayed = editing.replayed(image, editing.read_log(session.log))
+    pd.testing.assert_frame_equal(replayed, session.columns)
+    session.log = None
+
+
+def test_a_column_that_was_removed_and_is_added_nearby_is_fitted_where_it_was(session):
+    before = session.columns
+    target = before.iloc[np.linalg.norm(places(before) - SIDE / 2, axis=1).argmin()]
+    session.edit("remove", target["y"] + 1, target["x"])
+    assert len(session.columns) == len(before) - 1
+    session.edit("add", target["y"] + 1, target["x"] - 1)
+    assert len(session.columns) == len(before)
+    nearest = session.columns.iloc[
+        np.linalg.norm(places(session.columns) - target[["y", "x"]].to_numpy(float), axis=1).argmin()
+    ]
+    assert abs(nearest["y"] - target["y"]) < target["y_std"]
+    assert abs(nearest["x"] - target["x"]) < target["x_std"]
+    assert nearest["y_std"] == pytest.approx(target["y_std"], rel=0.2)
+    assert nearest["confidence"] == 1
+
+
+def test_edits_far_away_leave_columns_as_they_are(session):
+    before = session.columns
+    session.edit("remove", *places(before)[0])
+    far = np.linalg.norm(places(session.columns) - places(before)[0], axis=1) > 3 * before.attrs["spacing"]
+    kept = pd.merge(before, session.columns[far], how="inner")
+    assert len(kept) == far.sum()
+
+
+def test_a_move_is_a_removal_and_an_addition_and_one_that_grasps_nothing_is_none(session):
+    start = places(session.columns)[30]
+    session.edit("move", *start, start[0] + 2, start[1])
+    moved = session.columns
+    session.undo()
+    session.edit("remove", *start)
+    session.edit("add", start[0] + 2, start[1])
+    pd.testing.assert_frame_equal(moved, session.columns)
+    before = session.columns
+    session.edit("remove", -50.0, -50.0)
+    pd.testing.assert_frame_equal(before, session.columns, check_exact=False)
+
+
+def test_every_change_can_be_taken_back_and_done_again(session):
+    states = [session.columns]
+    session.change(lower_bound=0.4)
+    states.append(session.columns)
+    for k in (5, 20):
+        session.edit("remove", *places(session.columns)[k])
+        states.append(session.columns)
+    for state in states[-2::-1]:
+        session.undo()
+        pd.testing.assert_frame_equal(session.columns, state)
+    session.undo()  # there is nothing to go back to
+    for state in states[1:]:
+        session.redo()
+        pd.testing.assert_frame_equal(session.columns, state)
+    session.undo()
+    session.change(window_size=6.0)
+    session.redo()  # forgotten by the new change
+    assert session.settings.window_size == 6.0
+
+
+def test_edits_that_are_none_have_their_sentence(session):
+    for wrong in (("grow", 1, 2), ("add", 1), ("move", 1, 2), ("add", 1, float("nan"))):
+        with pytest.raises(ValueError, match="is none; give one of add, remove, move"):
+            session.edit(*wrong)
+    assert session.settings == editing.Settings()
