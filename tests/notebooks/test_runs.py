@@ -34,6 +34,7 @@ WRITES = {
         *("dataset.zarr", "marks.npz", "defects.csv", "last.ckpt", "summary.json"),
     },
     "08_defects": {"defects.csv", "phases.csv", "fronts.csv", "junction.png", "segmentation.png", "summary.json"},
+    "13_tune": {"parameters.yaml", "columns.csv", "overlay.png", "summary.json"},
 }
 
 
@@ -48,6 +49,18 @@ def test_it_runs(path, tmp_path):
     assert summary
     if "columns" in summary:
         assert summary["columns"] > 50
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_was_tuned_runs_again_to_the_same_file(tmp_path):
+    notebook = FOLDER / "13_tune.ipynb"
+    batch.execute(
+        notebook, tmp_path / "first", {"edits": [["move", 100.0, 100.0, 103.0, 101.0]], "lower_bound": 0.3}, progress=False
+    )
+    parameters = yaml.safe_load((tmp_path / "first/parameters.yaml").read_text(encoding="utf-8"))
+    batch.execute(notebook, tmp_path / "again", parameters, progress=False)
+    first, again = ((tmp_path / name / "columns.csv").read_bytes() for name in ("first", "again"))
+    assert first == again
 
 
 def test_a_killed_training_goes_on_and_a_finished_one_starts_anew(tmp_path):
