@@ -112,7 +112,7 @@ class TuningPanel:
     def __init__(self, image, *, model="atomid", settings=None, log=None, about=None):
         self.editing = editing.Editing(image, model=model, settings=settings, log=log, about=about)
         spacing = self.editing.columns.attrs["spacing"]
-        wide = {"style": {"description_width": "11em"}, "layout": {"width": "28em"}, "continuous_update": True}
+        wide = {"style": {"description_width": "13em"}, "layout": {"width": "30em"}}
         now = self.editing.settings
         self.lower_bound = FloatSlider(now.lower_bound, min=0.01, max=0.99, step=0.01, description="Filter Lower Bound", **wide)
         size = {"min": 0.1 * spacing, "max": 1.5 * spacing, "step": 0.01 * spacing, "readout_format": ".1f"}
@@ -121,13 +121,13 @@ class TuningPanel:
         self.transparency = FloatSlider(1.0, min=0.0, max=1.0, step=0.05, description="Mask Transparency", **wide)
         self.live = Checkbox(True, description="Real-time", indent=False)
         self.process = Button(description="Process", tooltip="apply the sliders")
-        self.mode = ToggleButtons(options=list(HINTS), description="Click:", tooltips=list(HINTS.values()))
+        self.mode = ToggleButtons(options=list(HINTS), tooltips=list(HINTS.values()), style={"button_width": "6em"})
         self.undo, self.redo = Button(description="Undo", icon="undo"), Button(description="Redo", icon="repeat")
         self.said = HTML()
         self.draw()
         self.listen()
-        tuned = VBox([self.lower_bound, self.window_size, self.transparency, HBox([self.live, self.process])])
-        self.box = VBox([HBox([tuned, VBox([self.mode, HBox([self.undo, self.redo]), self.said])]), self.figure.canvas])
+        tuned = [self.lower_bound, self.window_size, self.transparency, HBox([self.live, self.process])]
+        self.box = HBox([self.figure.canvas, VBox([*tuned, self.mode, HBox([self.undo, self.redo]), self.said])])
 
     @property
     def columns(self):
@@ -139,7 +139,7 @@ class TuningPanel:
 
     def draw(self):
         """The figure, once; what changes later are its dots."""
-        self.figure = Figure(figsize=(7, 7), layout="constrained")
+        self.figure = Figure(figsize=(6.4, 6.4), layout="constrained")
         live_canvas(self.figure)
         self.ax = self.figure.add_subplot()
         image = self.editing.image

@@ -10,6 +10,8 @@ import dask.array
 import numpy as np
 from scipy.fft import fft2, fftfreq, ifft2, next_fast_len
 
+from atomwork.analysis import strain_grid
+
 GRID = 0.5  # distance of the grid's points over the resolution, at which the windows' rims are 10⁻⁸ of their middle [-]
 REACH = 4.0  # resolutions beyond which nothing counts [-]
 TILE = 2048  # px, side of what is transformed at once, without what surrounds it
@@ -64,7 +66,7 @@ def measure(image, g, resolution):
     Hÿtch, Snoeck & Kilaas, Ultramicroscopy 74 (1998) 131; Rouvière & Sarigiannidou, Ultramicroscopy 106 (2005) 1.
     """
     step = max(1, int(GRID * resolution))
-    most, totals = TILE // step, [-(-(length - 1) // step) + 1 for length in image.shape]
+    most, totals = TILE // step, map(len, strain_grid.axes(image.shape, step))
     rows, columns = ([(first, min(most, total - first)) for first in range(0, total, most)] for total in totals)
     if not isinstance(image, dask.array.Array):
         image = dask.array.from_array(image, chunks=TILE, name=False)

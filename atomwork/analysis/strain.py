@@ -10,7 +10,6 @@ from atomwork.columns import borders, bragg, bragg_noise, deformation, local_lat
 
 RESOLUTION = 1.5  # over the longest period of the fringes, if none is given [-]
 SHARPEST = 0.65  # resolution over that period below which fringes run into each other [-]
-GRID = 0.5  # distance of the places at which columns are asked, over the resolution [-]
 MARGIN = 3.5  # resolutions from the border within which fringes feel it
 ROOM = 1 / 3  # share of the image's shorter side that this margin may take, if no resolution is given [-]
 UNSURE = 1 / 3  # standard deviation of a fringe's phase from which it is not seen [rad]
@@ -100,7 +99,7 @@ def from_columns(columns, *, shape=None, resolution=None, reference=None, conven
     g = np.linalg.inv(sites.vectors).T
     resolution = RESOLUTION / np.linalg.norm(g, axis=1).min() if resolution is None else float(resolution)
     shape = tuple(np.ceil(points.max(0) + 1).astype(int)) if shape is None else shape
-    step = max(1, int(GRID * resolution))
+    step = max(1, int(fringes.GRID * resolution))
     axes = strain_grid.axes(shape, step)
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
     local, noise = local_lattice.around(places, points, np.ones_like(std) if np.isnan(std).any() else std, sites, resolution)
