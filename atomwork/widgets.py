@@ -215,5 +215,7 @@ class TuningPanel:
         if start is None or event.inaxes is not self.ax or zooming or self.mode.value == LOOK:
             return
         places = start if self.mode.value != "move" else (*start, event.ydata, event.xdata)
-        self.editing.edit(self.mode.value, *map(float, places))
+        held = self.editing.edit(self.mode.value, *map(float, places))
         self.show()
+        if not held:
+            self.said.value += "; no column within half a spacing of the click"

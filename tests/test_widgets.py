@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.backend_bases import MouseEvent
+from scipy.spatial import cKDTree
 
 from atomwork.analysis import editing, strain
 from atomwork.widgets import BraggPicker, TuningPanel
@@ -115,6 +116,11 @@ def test_clicks_remove_add_and_move_columns(panel):
     panel.mode.value = "add"
     drag(panel, place + 1)
     assert np.linalg.norm(shown(panel) - place, axis=1).min() < 0.3
+    panel.mode.value = "remove"
+    between = np.argwhere(np.ones((128, 128)))
+    nothing = between[cKDTree(shown(panel)).query(between)[0].argmax()]
+    drag(panel, nothing)
+    assert "2 edits; no column within half a spacing" in panel.said.value
     panel.mode.value = "move"
     drag(panel, place, place + [0, 1])
     assert "3 edits" in panel.said.value

@@ -98,8 +98,17 @@ class Editing:
         self.become(replace(self.settings, **parameters))
 
     def edit(self, kind, *places):
-        """Add, remove or move a column; see `Settings`."""
-        self.become(Settings.of({**self.settings.parameters(), "edits": [*self.settings.edits, (kind, *places)]}))
+        """Add, remove or move a column, see `Settings`: whether there was one to take hold of, if one is needed."""
+        settings = Settings.of({**self.settings.parameters(), "edits": [*self.settings.edits, (kind, *places)]})
+        held = kind == "add" or self.grasped(places[:2])
+        if held:
+            self.become(settings)
+        return held
+
+    def grasped(self, place):
+        """Whether a column lies within reach of a click at a place (2,) [px]."""
+        apart = np.linalg.norm(self.columns[["y", "x"]].to_numpy() - place, axis=1)
+        return bool((apart <= GRASP * self.columns.attrs["spacing"]).any())
 
     def become(self, settings):
         """Take other settings, which can be undone."""

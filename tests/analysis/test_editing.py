@@ -114,8 +114,9 @@ def test_a_move_is_a_removal_and_an_addition_and_one_that_grasps_nothing_is_none
     session.edit("add", start[0] + 2, start[1])
     pd.testing.assert_frame_equal(moved, session.columns)
     before = session.columns
-    session.edit("remove", -50.0, -50.0)
-    pd.testing.assert_frame_equal(before, session.columns, check_exact=False)
+    assert not session.edit("remove", -50.0, -50.0)
+    assert len(session.settings.edits) == 2
+    pd.testing.assert_frame_equal(before, session.columns)
 
 
 def test_every_change_can_be_taken_back_and_done_again(session):
