@@ -5,9 +5,11 @@ What is shown is a function of `Settings` alone, so that a batch that is given t
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 from scipy.spatial import cKDTree
 
@@ -83,15 +85,18 @@ class Editing:
         self.settings = settings or Settings()
         self.update()
 
-    def update(self):
-        """Columns by the settings as they are, and the log."""
-        table = detect.columns(
-            self.pixels, self.seen, lower_bound=self.settings.lower_bound, window_size=self.settings.window_size
-        )
-        table.attrs.update(pixel_size=getattr(self.image, "pixel_size", None), source=getattr(self.image, "name", "array"))
-        self.columns = edited(self.pixels, table, self.settings.edits)
+    def update(self, columns=None):
+        """Columns by the settings as they are, if these are not known, and the log."""
+        self.columns = self.found() if columns is None else columns
         if self.log is not None:
             write_log(self.log, {**self.about, **self.settings.parameters()})
+
+    def found(self):
+        """Columns by the settings alone."""
+        reading = {"lower_bound": self.settings.lower_bound, "window_size": self.settings.window_size}
+        table = detect.columns(self.pixels, self.seen, **reading)
+        table.attrs.update(pixel_size=getattr(self.image, "pixel_size", None), source=getattr(self.image, "name", "array"))
+        return reduce(partial(edited, self.pixels), self.settings.edits, table)
 
     def change(self, **parameters):
         """Set ``lower_bound`` or ``window_size``."""
@@ -100,23 +105,19 @@ class Editing:
     def edit(self, kind, *places):
         """Add, remove or move a column, see `Settings`: whether there was one to take hold of, if one is needed."""
         settings = Settings.of({**self.settings.parameters(), "edits": [*self.settings.edits, (kind, *places)]})
-        held = kind == "add" or self.grasped(places[:2])
-        if held:
-            self.become(settings)
-        return held
+        columns = edited(self.pixels, self.columns, settings.edits[-1])
+        if columns is self.columns:
+            return False
+        self.become(settings, columns)
+        return True
 
-    def grasped(self, place):
-        """Whether a column lies within reach of a click at a place (2,) [px]."""
-        apart = np.linalg.norm(self.columns[["y", "x"]].to_numpy() - place, axis=1)
-        return bool((apart <= GRASP * self.columns.attrs["spacing"]).any())
-
-    def become(self, settings):
-        """Take other settings, which can be undone."""
+    def become(self, settings, columns=None):
+        """Take other settings, which can be undone, with their columns if these are known."""
         if settings != self.settings:
             self.past.append(self.settings)
             self.future.clear()
             self.settings = settings
-            self.update()
+            self.update(columns)
 
     def undo(self):
         """Go back by one change, if there is one."""
@@ -134,52 +135,50 @@ class Editing:
             self.update()
 
 
-def edited(image, table, edits):
-    """Columns with edits applied in their order, and fitted anew around them.
+def edited(image, table, edit):
+    """Columns with one edit, and fitted anew around it.
 
     Parameters
     ----------
     image : (H, W) float array
     table : DataFrame of `detect.columns`
-    edits : see `Settings`
+    edit : see `Settings`
 
     Returns
     -------
-    DataFrame : in reading order; a removal far from any column changes nothing
+    DataFrame : in reading order; the same table if the edit takes hold of no column
     """
-    spacing = table.attrs["spacing"]
-    places, by_hand, rows = table[["y", "x"]].to_numpy(float), np.zeros(len(table), bool), np.arange(len(table))
-    for kind, *numbers in edits:
-        start = np.array(numbers[:2])
-        if kind != "add":
-            distance = np.linalg.norm(places - start, axis=1)
-            if not len(distance) or distance.min() > GRASP * spacing:
-                continue
-            keep = np.arange(len(places)) != distance.argmin()
-            places, by_hand, rows = places[keep], by_hand[keep], rows[keep]
-        if kind != "remove":
-            places, by_hand, rows = np.vstack([places, numbers[-2:]]), np.append(by_hand, True), np.append(rows, -1)
-    if not edits:
-        return table
-    result = table.iloc[rows].reset_index(drop=True)
-    result.loc[by_hand, :] = np.nan
-    result.loc[by_hand, "confidence"] = 1.0
-    result[["y", "x"]] = places
-    refitted(image, result, np.reshape([edit[k : k + 2] for edit in edits for k in range(1, len(edit), 2)], (-1, 2)), spacing)
-    result = result.sort_values(["y", "x"], ignore_index=True)
+    kind, *numbers = edit
+    places, spacing = table[["y", "x"]].to_numpy(float), table.attrs["spacing"]
+    result = table
+    if kind != "add":
+        distance = np.linalg.norm(places - numbers[:2], axis=1)
+        if not len(distance) or distance.min() > GRASP * spacing:
+            return table
+        result = result.drop(index=int(distance.argmin()))
+    if kind != "remove":
+        by_hand = dict(zip(("y", "x"), numbers[-2:], strict=True)) | {"confidence": 1.0}
+        result = result.reset_index(drop=True)
+        result.loc[len(result)] = pd.Series(by_hand, table.columns, float)
+    result = refitted(image, result, np.reshape(numbers, (-1, 2)), spacing).sort_values(["y", "x"], ignore_index=True)
     result.attrs = table.attrs
     return result
 
 
 def refitted(image, table, centres, spacing):
-    """Fit the columns of a table near centres (C, 2) anew, together with what lies beside them; the table is changed."""
+    """The table with its columns near centres (C, 2) fitted anew, together with what lies beside them."""
     places = table[["y", "x"]].to_numpy(float)
-    distance = cKDTree(centres).query(places)[0] / spacing if len(places) else np.zeros(0)
+    if not len(places):
+        return table
+    distance = cKDTree(centres).query(places)[0] / spacing
     beside = np.flatnonzero(distance < BESIDE)
-    if len(beside):
-        touched = distance[beside] < TOUCHED
-        again = fit.refine(image, places[beside], spacing=spacing).loc[touched, FITTED]
-        table.loc[beside[touched], FITTED] = again.to_numpy()
+    touched = distance[beside] < TOUCHED
+    if not touched.any():
+        return table
+    again = fit.refine(image, places[beside], spacing=spacing)[FITTED].to_numpy()[touched]
+    values = np.array(table[FITTED], float)
+    values[beside[touched]] = again
+    return table.assign(**dict(zip(FITTED, values.T, strict=True)))
 
 
 def write_log(path, parameters):
