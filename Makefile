@@ -25,8 +25,8 @@ run: $(READY) ## columns with error bars and a report of IMAGE=path (default: a 
 	$(PY) -m atomwork.batch notebooks/00_quickstart.ipynb "$(IMAGE)" --out-dir "$(OUT)"
 	@echo "report: $(OUT)/report.html"
 
-test: $(READY) lint ## lint, then all tests
-	$(PY) -m pytest
+test: $(READY) lint ## lint, then all tests, two files of them at a time
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## ruff and the notebooks' contract
 	$(PY) -m ruff check .

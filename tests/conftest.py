@@ -12,7 +12,8 @@ import torch
 from atomwork.columns.labels import LabelledFrame
 
 matplotlib.use("Agg")
-torch.set_num_threads(2)
+# two processes of pytest-xdist share two cores
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture
