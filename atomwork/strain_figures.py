@@ -28,15 +28,18 @@ def draw_spectrum(ax, image, g):
     return ax
 
 
-def draw_component(ax, values, pixel_size, limit, label=None, cmap="RdBu_r"):
-    """A map (H, W) in colours that part at zero, from −limit to limit, grey where nothing is known, with a scale bar."""
-    shown = ax.imshow(values, cmap=cmap, vmin=-limit, vmax=limit, interpolation="nearest")
+def draw_field(ax, values, pixel_size, label, **colours):
+    """A map (H, W) in colours, grey where nothing is known, with a scale bar and a bar of colours."""
+    shown = ax.imshow(values, interpolation="nearest", **colours)
     ax.set_facecolor("#bbbbbb")
     ax.set(xticks=[], yticks=[])
-    figures.draw_scale_bar(ax, pixel_size)
-    if label:
-        ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
-    return ax
+    ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
+    return figures.draw_scale_bar(ax, pixel_size)
+
+
+def draw_component(ax, values, pixel_size, limit, label):
+    """A map (H, W) in colours that part at zero, from −limit to limit."""
+    return draw_field(ax, values, pixel_size, label, cmap="RdBu_r", vmin=-limit, vmax=limit)
 
 
 def span(maps, name):
@@ -66,46 +69,37 @@ def draw_strains(axes, maps):
     return axes
 
 
-def draw_strain_histogram(ax, strains, label="hydrostatic strain [%]"):
-    """Histograms of maps of strain by name, with the mean and the standard deviation of each."""
+def draw_strain_histogram(ax, strains):
+    """Histograms of maps of hydrostatic strain by name, with the mean and the standard deviation of each."""
     widest = 4 * max(np.nanstd(values) for values in strains.values())
     for name, values in strains.items():
         known = 100 * values[np.isfinite(values)]
         text = f"{name}: {known.mean():+.3f} ± {known.std():.3f} %"
         ax.hist(known, bins=np.linspace(-100 * widest, 100 * widest, 161), histtype="step", density=True, lw=1.5, label=text)
     ax.axvline(0, color="black", lw=0.8)
-    ax.set(xlabel=label, ylabel="share of the area [1/%]")
+    ax.set(xlabel="hydrostatic strain [%]", ylabel="share of the area [1/%]")
     ax.legend(frameon=False, fontsize=8)
     return ax
 
 
 def draw_disagreement(ax, apart, pixel_size):
     """By how many standard deviations two maps differ (H, W); beyond 3 it is outlined."""
-    shown = ax.imshow(apart, cmap="magma", vmin=0, vmax=2 * BEYOND, interpolation="nearest")
-    ax.set_facecolor("#bbbbbb")
-    ax.set(xticks=[], yticks=[])
+    draw_field(ax, apart, pixel_size, "difference over its joint error [-]", cmap="magma", vmin=0, vmax=2 * BEYOND)
     if np.nanmax(np.nan_to_num(apart)) > BEYOND:
         ax.contour(np.nan_to_num(apart), [BEYOND], colors="cyan", linewidths=0.7)
-    ax.figure.colorbar(shown, ax=ax, label="difference over its joint error [-]", shrink=0.8)
     ax.set_title(f"beyond {BEYOND:g}: {np.mean(apart[np.isfinite(apart)] > BEYOND):.1%} of the area", fontsize=10)
-    return figures.draw_scale_bar(ax, pixel_size)
+    return ax
 
 
-def draw_displacements(ax, micrograph, displacements, longest=None):
-    """Arrows of displaced columns on the image, coloured by direction; the longest is as long as columns are apart.
-
-    ``longest`` [px] is the displacement that is drawn so long; the 95 % quantile if None.
-    """
+def draw_displacements(ax, micrograph, displacements):
+    """Arrows of displaced columns on the image, coloured by direction; 95 % of them are no longer than a cell."""
     figures.draw_image(ax, micrograph)
     dy, dx = (displacements[name].to_numpy() for name in ("dy", "dx"))
     length = np.hypot(dy, dx)
-    longest = longest or (np.percentile(length, 95) if len(length) else 1.0)
+    longest = np.percentile(length, 95) if len(length) else 1.0
     spacing = np.linalg.norm(displacements.attrs["vectors"], axis=1).min()
-    ax.quiver(
-        *(displacements["x"], displacements["y"], dx, dy, np.arctan2(dy, dx)),
-        **{"cmap": "hsv", "clim": (-np.pi, np.pi), "angles": "xy", "scale_units": "xy", "scale": longest / spacing},
-        **{"pivot": "mid", "width": 0.004},
-    )
+    arrows = {"angles": "xy", "scale_units": "xy", "scale": longest / spacing, "pivot": "mid", "width": 0.004}
+    ax.quiver(displacements["x"], displacements["y"], dx, dy, np.arctan2(dy, dx), cmap="hsv", clim=(-np.pi, np.pi), **arrows)
     pixel_size = micrograph.pixel_size
     shown = f"{100 * longest * pixel_size:.3g} pm" if pixel_size else f"{longest:.3g} px"
     ax.set_title(f"{len(displacements)} columns; an arrow as long as a cell is {shown}", fontsize=10)

@@ -1,4 +1,4 @@
-"""What people click: figures that answer, in a notebook under ``%matplotlib widget`` or in any window of matplotlib."""
+"""What people click and slide: figures that answer in a notebook."""
 
 import importlib
 
@@ -20,7 +20,6 @@ HINTS = {
     "move": "drag a column to where it belongs",
 }
 DOTS = "#ffb000"  # on grey, and for colour-blind eyes
-
 SNAP = 0.06  # of the width of the spectrum that is shown, within which a click finds the highest peak
 GRID = 41  # places along either axis at which it is looked for
 
@@ -38,6 +37,8 @@ def live_canvas(figure):
 
 class BraggPicker:
     """The spectrum of an image, in which a click takes the nearest peak as a Bragg vector in place of the older one.
+
+    It is drawn by whatever backend matplotlib has: under ``%matplotlib widget``, or in a window.
 
     Parameters
     ----------

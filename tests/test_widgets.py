@@ -1,7 +1,5 @@
 """Clicks on a spectrum become the vectors that are nearest; sliders and clicks on an image become its columns."""
 
-from dataclasses import replace
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -10,16 +8,14 @@ from scipy.spatial import cKDTree
 
 from atomwork.analysis import editing, strain
 from atomwork.widgets import BraggPicker, TuningPanel
-from tests.analysis.test_editing import image as clean
+from tests.analysis.test_editing import monolayer
 from tests.analysis.test_strain import SIDE, G, crystal
-
-__all__ = ["clean"]  # a fixture
 
 
 @pytest.fixture(scope="module")
-def image(clean):
+def image():
     """So few electrons that the network is sure of some columns only."""
-    return replace(clean, image=np.random.default_rng(5).poisson(clean.image / 15).astype(np.float32))
+    return monolayer(7)
 
 
 @pytest.fixture

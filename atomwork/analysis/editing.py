@@ -77,8 +77,7 @@ class Editing:
     """
 
     def __init__(self, image, *, model="atomid", settings=None, log=None, about=None):
-        self.image, self.model = image, model
-        self.pixels = np.asarray(getattr(image, "image", image))
+        self.image, self.pixels = image, np.asarray(getattr(image, "image", image))
         self.seen = detect.look(self.pixels, model=model)
         self.past, self.future = [], []
         self.log, self.about = None if log is None else Path(log), {"model": model, **(about or {})}

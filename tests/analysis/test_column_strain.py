@@ -9,12 +9,12 @@ import pytest
 from atomwork.analysis import baselines, detect, strain, strain_grid
 from atomwork.columns import fit, sublattices
 from atomwork.simulation import forward, structures, views
+from tests.analysis import closed_forms
+from tests.analysis.closed_forms import LIMIT, NAMES
 
 SIDE, SPACING = 320.0, 11.0  # px
 HEXAGONAL = SPACING * np.array([[0, 1], [np.sqrt(0.75), 0.5]])
 HONEYCOMB = ((0, 0), (1 / 3, 1 / 3))
-NAMES = ("exx", "exy", "eyy", "rotation", "hydrostatic")
-LIMIT = 5e-4
 
 
 def crystal(displacement, side=SIDE, basis=HONEYCOMB, vectors=HEXAGONAL):
@@ -53,24 +53,11 @@ def measured(gradient, **settings):
 @pytest.mark.parametrize(("e", "small"), [(0.05, 0.047619), (-0.1, -0.111111)])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_uniform_strain_in_both_conventions(e, small, axis):
-    gradient = np.eye(2)
-    gradient[axis, axis] += e
-    name, other = ("eyy", "exx") if axis == 0 else ("exx", "eyy")
-    for convention, expected in (("finite", e), ("small", small)):
-        parts = measured(gradient, convention=convention)
-        assert parts[name] == pytest.approx(expected, abs=LIMIT)
-        assert parts["hydrostatic"] == pytest.approx(expected / 2, abs=LIMIT)
-        assert np.abs([parts[other], parts["exy"], parts["rotation"]]).max() < LIMIT
+    closed_forms.assert_uniform_strain(measured, e, small, axis)
 
 
 def test_a_rotation_is_no_strain_and_shear_no_rotation():
-    angle = np.radians(4)
-    cos, sin = np.cos(angle), np.sin(angle)
-    turned, sheared = measured([[cos, sin], [-sin, cos]]), measured([[1, 0.02], [0.02, 1]])
-    assert turned["rotation"] == pytest.approx(angle, abs=LIMIT)
-    assert sheared["exy"] == pytest.approx(0.02, abs=LIMIT)
-    assert np.abs([turned["exx"], turned["exy"], turned["eyy"]]).max() < LIMIT
-    assert np.abs([sheared["exx"], sheared["rotation"], sheared["eyy"]]).max() < LIMIT
+    closed_forms.assert_rotation_and_shear(measured)
 
 
 def test_a_wave_of_strain():
@@ -90,31 +77,16 @@ def test_a_wave_of_strain():
 
 def test_an_edge_dislocation():
     """Its elastic field, ten Burgers vectors away from the core."""
-    poisson, burgers, side = 0.3, SPACING, 480
-    factor = burgers / (2 * np.pi)
-
-    def shift(places):
-        y, x = (places - 239.6).T
-        square = x**2 + y**2
-        along = np.arctan2(y, x) + x * y / (2 * (1 - poisson) * square)
-        across = (1 - 2 * poisson) / (4 * (1 - poisson)) * np.log(square) + (x**2 - y**2) / (4 * (1 - poisson) * square)
-        return factor * np.stack([-across, along], -1)
-
-    columns = crystal(shift, side, ((0, 0),), SPACING * np.eye(2)[::-1])
+    side, centre = 480, 239.6
+    columns = crystal(
+        lambda places: closed_forms.dislocation(*(places - centre).T, SPACING).T, side, ((0, 0),), SPACING * np.eye(2)[::-1]
+    )
     found = strain.from_columns(columns, shape=(side, side), resolution=11.0, reference=(20, 460, 20, 460), convention="small")
-    y, x = np.indices((side, side)) - 239.6
-    square = x**2 + y**2
-    exact = {
-        "exx": -factor * y / square * (3 * x**2 + y**2 - 2 * poisson * square) / (2 * (1 - poisson) * square),
-        "eyy": factor * y / square * (x**2 - y**2 + 2 * poisson * square) / (2 * (1 - poisson) * square),
-        "exy": factor * x * (x**2 - y**2) / (2 * (1 - poisson) * square**2),
-    }
+    y, x = np.indices((side, side)) - centre
     away = np.zeros((side, side), bool)
     away[40:-40, 40:-40] = True
-    away &= np.sqrt(square) > 110
-    for name, expected in exact.items():
-        left = (getattr(found, name) - expected)[away]
-        assert np.abs(left - np.median(left)).max() < LIMIT, name
+    away &= np.hypot(y, x) > 110
+    closed_forms.assert_dislocation(found, y, x, SPACING, away)
 
 
 def test_turned_and_transposed_columns_have_turned_strain():

@@ -15,11 +15,16 @@ from atomwork.simulation import forward, structures
 SIDE = 128
 
 
+def monolayer(peak, seed=3):
+    """MoS2 with a number of electrons in the brightest pixel."""
+    clean = forward.render(structures.build("MoS2", 32), pixel_size=0.2, shape=(SIDE, SIDE))
+    counts = np.random.default_rng(seed).poisson(peak * clean.image / clean.image.max())
+    return replace(clean, image=counts.astype(np.float32))
+
+
 @pytest.fixture(scope="module")
 def image():
-    clean = forward.render(structures.build("MoS2", 32), pixel_size=0.2, shape=(SIDE, SIDE))
-    counts = np.random.default_rng(3).poisson(100 * clean.image / clean.image.max())
-    return replace(clean, image=counts.astype(np.float32))
+    return monolayer(100)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from scipy.ndimage import gaussian_filter
 from atomwork.analysis import fringes, strain
 from atomwork.columns import bragg_noise, deformation
 from atomwork.image import Micrograph
+from tests.analysis import closed_forms
+from tests.analysis.closed_forms import LIMIT, NAMES
 
 SIDE, PERIOD = 320, 10.0  # px
 G = np.array([[0.1, 0.0], [-0.05, 0.1 * np.sqrt(0.75)]])  # 1/px, hexagonal
 PLACES = np.indices((SIDE, SIDE)).astype(float)
-NAMES = ("exx", "exy", "eyy", "rotation", "hydrostatic")
-LIMIT = 5e-4
 
 
 def crystal(displacement=0.0, places=PLACES, g=G):
@@ -42,28 +42,11 @@ def measured(gradient, **settings):
 @pytest.mark.parametrize(("e", "small"), [(0.05, 0.047619), (-0.1, -0.111111)])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_uniform_strain_in_both_conventions(e, small, axis):
-    gradient = np.eye(2)
-    gradient[axis, axis] += e
-    name, other = ("eyy", "exx") if axis == 0 else ("exx", "eyy")
-    for convention, expected in (("finite", e), ("small", small)):
-        parts = measured(gradient, convention=convention)
-        assert parts[name] == pytest.approx(expected, abs=LIMIT)
-        assert parts["hydrostatic"] == pytest.approx(expected / 2, abs=LIMIT)
-        assert np.abs([parts[other], parts["exy"], parts["rotation"]]).max() < LIMIT
+    closed_forms.assert_uniform_strain(measured, e, small, axis)
 
 
-def test_a_rotation_is_no_strain_and_is_clockwise_as_displayed_if_positive():
-    angle = np.radians(4)
-    cos, sin = np.cos(angle), np.sin(angle)
-    parts = measured([[cos, sin], [-sin, cos]])  # x to where y points
-    assert parts["rotation"] == pytest.approx(angle, abs=LIMIT)
-    assert np.abs([parts["exx"], parts["exy"], parts["eyy"]]).max() < LIMIT
-
-
-def test_shear_is_half_the_angle_that_is_lost():
-    parts = measured([[1, 0.02], [0.02, 1]])
-    assert parts["exy"] == pytest.approx(0.02, abs=LIMIT)
-    assert np.abs([parts["exx"], parts["eyy"], parts["rotation"]]).max() < LIMIT
+def test_a_rotation_is_no_strain_and_shear_no_rotation():
+    closed_forms.assert_rotation_and_shear(measured)
 
 
 def test_a_wave_of_strain():
@@ -79,26 +62,11 @@ def test_a_wave_of_strain():
 
 def test_an_edge_dislocation():
     """Its elastic field, ten Burgers vectors away from the core."""
-    poisson, burgers = 0.3, 10.0
     places = np.indices((480, 480)) - 239.6
-    y, x = places
-    square = x**2 + y**2
-    along = burgers / (2 * np.pi) * (np.arctan2(y, x) + x * y / (2 * (1 - poisson) * square))
-    across = (1 - 2 * poisson) / (4 * (1 - poisson)) * np.log(square) + (x**2 - y**2) / (4 * (1 - poisson) * square)
     g = np.array([[0.0, 0.1], [0.1, 0.0]])
-    image = crystal(np.stack([-burgers / (2 * np.pi) * across, along]), places, g)
+    image = crystal(closed_forms.dislocation(*places, PERIOD), places, g)
     found = strain.gpa(image, *g, resolution=7.5, reference=(20, 460, 20, 460), convention="small")
-    factor = burgers / (2 * np.pi)
-    # the reference's mean is taken off either
-    exact = {
-        "exx": -factor * y / square * (3 * x**2 + y**2 - 2 * poisson * square) / (2 * (1 - poisson) * square),
-        "eyy": factor * y / square * (x**2 - y**2 + 2 * poisson * square) / (2 * (1 - poisson) * square),
-        "exy": factor * x * (x**2 - y**2) / (2 * (1 - poisson) * square**2),
-    }
-    away = (np.sqrt(square) > 100) & np.isfinite(found.exx)
-    for name, expected in exact.items():
-        left = (getattr(found, name) - expected)[away]
-        assert np.abs(left - np.median(left)).max() < LIMIT, name
+    closed_forms.assert_dislocation(found, *places, PERIOD, (np.hypot(*places) > 100) & np.isfinite(found.exx))
 
 
 def test_a_turned_image_and_a_transposed_one_have_turned_strain():
@@ -128,7 +96,7 @@ def test_errors_are_what_200_draws_scatter_by(dose, resolution, rng):
     parts = (a * np.cos(2 * np.pi * np.tensordot(k, places, 1)) for a, k in zip(heights, waves, strict=True))
     clean = 10 * dose * np.maximum(1 + 2 * sum(parts), 0)
     drawn = [known_reference(rng.poisson(clean).astype(float), resolution) for _ in range(200)]
-    for name in ("exx", "exy", "eyy", "rotation", "hydrostatic"):
+    for name in NAMES:
         values, stds = (np.array([one[part] for one in drawn]) for part in (name, f"{name}_std"))
         assert np.sqrt(values.var(0).mean() / (stds**2).mean()) == pytest.approx(1, abs=0.1), name
 
