@@ -9,7 +9,7 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 
-.PHONY: help run test lint bench app full clean
+.PHONY: help run test lint bench app lab full clean chromium
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,7 +25,12 @@ run: $(READY) ## columns with error bars and a report of IMAGE=path (default: a 
 	$(PY) -m atomwork.batch notebooks/00_quickstart.ipynb "$(IMAGE)" --out-dir "$(OUT)"
 	@echo "report: $(OUT)/report.html"
 
-test: $(READY) lint ## lint, then all tests, two files of them at a time
+chromium:
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || { \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \
+	} || { echo "tests of pages need Chromium; install it by your system's packages"; exit 1; }
+
+test: $(READY) chromium lint ## lint, then all tests, two files of them at a time
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## ruff and the notebooks' contract
@@ -36,7 +41,10 @@ lint: $(READY) ## ruff and the notebooks' contract
 bench: $(READY) ## accuracy and speed against Atomap, LoG and the Cramér-Rao limit, as tables
 	$(PY) -m tests.benchmarks
 
-app: $(READY) ## the notebooks in JupyterLab
+app: $(READY) ## the panel as a web page for the images of IMAGES=folder
+	$(PY) -m atomwork.app $(if $(IMAGES),"$(IMAGES)")
+
+lab: $(READY) ## the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
 
 full: $(READY) ## every notebook with its full parameters (hours on a CPU), or those of NOTEBOOKS="04_detect …"

@@ -20,6 +20,7 @@ FLOORS = {
     "figures": 6,
     "strain_figures": 6.5,  # draws by those
     "widgets": 7,
+    "app": 7,
     "batch": 7,
     "report": 7,
 }

@@ -37,21 +37,45 @@ def columns(image, confidence, *, lower_bound=0.1, window_size=None, refine=True
     -------
     DataFrame : see `detect`
     """
+    asked = {"lower_bound": lower_bound, "window_size": window_size, "refine": refine}
+    return chosen(weighed(image, confidence, **asked), confidence, lower_bound)
+
+
+def weighed(image, confidence, *, lower_bound=CANDIDATE, window_size=None, refine=True):
+    """The `candidates` with confidence, before `chosen`; where a judge weighs them, they are the same at any lower bound that
+    is not below `CANDIDATE`.
+
+    Parameters
+    ----------
+    image, confidence, lower_bound, window_size, refine : see `columns`
+
+    Returns
+    -------
+    DataFrame : as of `detect`, with height, that of the map [0–1]
+    """
     judge = confidence.judge if refine else None
     lowest = min(lower_bound, CANDIDATE) if judge else lower_bound
     table = candidates(image, confidence, lower_bound=lowest, window_size=window_size, refine=refine)
-    order = np.lexsort(table[["x", "y"]].to_numpy().T)
-    if judge and len(table):
-        sureness = judge.probability(numbers(table, confidence))
+    by_judge = judge and len(table)
+    sureness = judge.probability(numbers(table, confidence)) if by_judge else confidence.calibrated(table["height"].to_numpy())
+    table = table.assign(confidence=sureness).drop(columns="way")
+    table.attrs["judged"] = bool(judge)
+    return table
+
+
+def chosen(table, confidence, lower_bound):
+    """Those of the `weighed` that a lower bound keeps, in reading order: the table of `columns`."""
+    order, judged = np.lexsort(table[["x", "y"]].to_numpy().T), table.attrs["judged"]
+    if judged:
+        sureness = table["confidence"].to_numpy()
         right, wrong = EVEN * sureness, (1 - EVEN) * (1 - sureness)
         order = order[((1 - lower_bound) * right >= lower_bound * wrong)[order]]
-    else:
-        sureness = confidence.calibrated(table["height"].to_numpy())
-    table = table.assign(confidence=sureness).drop(columns=["height", "way"]).take(order).reset_index(drop=True)
-    sure = judge or confidence.calibration is not None
+    table = table.drop(columns="height").take(order).reset_index(drop=True)
+    sure = judged or confidence.calibration is not None
     expected = float(table["confidence"].mean()) if sure and len(table) else None
     known = {"spacing": measured_spacing(table, confidence.spacing), "dark": confidence.dark}
     table.attrs.update(known, expected_precision=expected)
+    del table.attrs["judged"]
     return table
 
 

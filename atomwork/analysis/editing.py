@@ -1,62 +1,18 @@
-"""Columns under a user's hands: the network looks once, then its two parameters and every click are applied anew.
+"""Columns under a user's hands: the network looks once, then its two parameters and every click are applied anew."""
 
-What is shown is a function of `Settings` alone, so that a batch that is given them gets the same columns.
-"""
-
-import os
-from dataclasses import dataclass, replace
-from functools import partial, reduce
+from dataclasses import replace
+from functools import lru_cache, partial, reduce
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy.spatial import cKDTree
 
-from atomwork.analysis import detect
-from atomwork.columns import fit
+from atomwork.analysis import detect, edit_log
+from atomwork.analysis.edits import COLUMN, GRASP, Settings, agreement, cared_for, edited, marks
+from atomwork.image import Micrograph
 
-NUMBERS = {"add": 2, "remove": 2, "move": 4}  # coordinates that each kind of edit has
-GRASP = 0.5  # of the spacing, within which a click takes hold of a column
-TOUCHED = 2.5  # spacings from an edit within which columns are fitted anew
-BESIDE = 5.0  # spacings within which others are fitted with them, and keep what they were
-FITTED = ["y", "x", "y_std", "x_std", "amplitude", "background", "width"]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What columns are a function of, beside the image.
-
-    Attributes
-    ----------
-    lower_bound, window_size : float, float or None, see `detect.detect`
-    edits : tuple of ("add", y, x), ("remove", y, x) or ("move", y, x, to y, to x), places in px, in their order
-    """
-
-    lower_bound: float = 0.1
-    window_size: float | None = None
-    edits: tuple = ()
-
-    @classmethod
-    def of(cls, parameters):
-        """Those among a notebook's or a file's parameters.
-
-        Raises
-        ------
-        ValueError : an edit of an unknown kind, or without its coordinates
-        """
-        edits = tuple((str(kind), *map(float, places)) for kind, *places in parameters.get("edits") or ())
-        for kind, *places in edits:
-            if NUMBERS.get(kind) != len(places) or not np.isfinite(places).all():
-                raise ValueError(
-                    f"edit {[kind, *places]} is none; give one of {', '.join(NUMBERS)} with y, x (and y, x to move to) in px."
-                )
-        window_size = parameters.get("window_size")
-        return cls(float(parameters.get("lower_bound", 0.1)), None if window_size is None else float(window_size), edits)
-
-    def parameters(self):
-        """The same as a notebook's parameters: plain numbers, strings and lists."""
-        return {"lower_bound": self.lower_bound, "window_size": self.window_size, "edits": [list(edit) for edit in self.edits]}
+KEPT = 8  # windows whose fits are kept
 
 
 class Editing:
@@ -73,47 +29,101 @@ class Editing:
     Attributes
     ----------
     settings : Settings
+    seen : ConfidenceMap, what the network saw
     columns : DataFrame, see `detect.detect`; what was added by hand has the confidence 1
     """
 
     def __init__(self, image, *, model="atomid", settings=None, log=None, about=None):
         self.image, self.pixels = image, np.asarray(getattr(image, "image", image))
-        self.seen = detect.look(self.pixels, model=model)
         self.past, self.future = [], []
-        self.log, self.about = None if log is None else Path(log), {"model": model, **(about or {})}
+        self.log, self.about = None if log is None else Path(log), dict(about or {})
         self.settings = settings or Settings()
+        self.take(model)
+
+    def take(self, model):
+        """Look at the image by a model, whose name or path the log names from now on."""
+        self.seen = detect.look(self.pixels, model=model)
+        self.about["model"] = str(model)
+        # fits depend on the window alone where a judge weighs them, so that the lower bound only chooses among them
+        self.weighed = lru_cache(KEPT)(partial(detect.weighed, self.pixels, self.seen))
         self.update()
 
     def update(self, columns=None):
         """Columns by the settings as they are, if these are not known, and the log."""
         self.columns = self.found() if columns is None else columns
         if self.log is not None:
-            write_log(self.log, {**self.about, **self.settings.parameters()})
+            edit_log.write(self.log, self.parameters())
+
+    def parameters(self):
+        """All that the columns follow from, as a notebook's parameters."""
+        return {**self.about, **self.settings.parameters()}
+
+    @property
+    def micrograph(self):
+        """The image as a Micrograph, without a scale if it came without."""
+        return self.image if hasattr(self.image, "image") else Micrograph(self.pixels, None, "array")
 
     def found(self):
         """Columns by the settings alone."""
-        reading = {"lower_bound": self.settings.lower_bound, "window_size": self.settings.window_size}
-        table = detect.columns(self.pixels, self.seen, **reading)
-        table.attrs.update(pixel_size=getattr(self.image, "pixel_size", None), source=getattr(self.image, "name", "array"))
-        return reduce(partial(edited, self.pixels), self.settings.edits, table)
+        table = self.read()
+        places = table[["y", "x"]].to_numpy(float)
+        table = table[cared_for(places, self.settings)].reset_index(drop=True)
+        table.attrs.update(pixel_size=self.micrograph.pixel_size, source=self.micrograph.name)
+        return reduce(partial(edited, self.pixels), self.settings.among(COLUMN), table)
 
-    def change(self, **parameters):
-        """Set ``lower_bound`` or ``window_size``."""
-        self.become(replace(self.settings, **parameters))
+    def read(self):
+        """Columns by the two parameters alone."""
+        bound = self.settings.lower_bound
+        lowest = min(bound, detect.CANDIDATE) if self.seen.judge else bound
+        table = self.weighed(lower_bound=lowest, window_size=self.settings.window_size)
+        return detect.chosen(table, self.seen, bound)
+
+    @property
+    def truth(self):
+        """The places that were marked as true columns, (M, 2) [px]."""
+        return marks(self.settings, self.seen.spacing)
+
+    def agreement(self):
+        """`matching.Match` of the columns with the marked truth, or None where nothing was marked."""
+        truth = self.truth
+        return agreement(self.columns[["y", "x"]].to_numpy(float), truth, self.seen.spacing) if len(truth) else None
+
+    def by_hand(self):
+        """Which columns were added, moved or made sure by hand: (N,) bool array."""
+        places = np.array([edit[-2:] for edit in self.settings.among(["add", "move"])])
+        sure = self.columns["confidence"].to_numpy(float) == 1
+        if len(places) and sure.any():
+            near = cKDTree(places).query(self.columns.loc[sure, ["y", "x"]])[0] <= GRASP * self.seen.spacing
+            sure[sure] = near
+            return sure
+        return np.zeros(len(sure), bool)
+
+    def labels(self):
+        """The columns and, as not visible, what lies where nobody was asked to look: labels for `finetune.finetune`."""
+        others = self.read()
+        others = others[~cared_for(others[["y", "x"]].to_numpy(float), self.settings)]
+        return pd.concat([self.columns.assign(visible=True), others.assign(visible=False)], ignore_index=True)
+
+    def change(self, *, merge=False, **parameters):
+        """Set ``lower_bound`` or ``window_size``; if asked for, as one change with the last."""
+        self.become(replace(self.settings, **parameters), merge=merge)
 
     def edit(self, kind, *places):
-        """Add, remove or move a column, see `Settings`: whether there was one to take hold of, if one is needed."""
+        """Make an edit, see `Settings`: whether there was a column to take hold of, if one is needed."""
         settings = Settings.of({**self.settings.parameters(), "edits": [*self.settings.edits, (kind, *places)]})
-        columns = edited(self.pixels, self.columns, settings.edits[-1])
-        if columns is self.columns:
-            return False
+        columns = self.columns if kind == "truth" else None
+        if kind in COLUMN:
+            columns = edited(self.pixels, self.columns, settings.edits[-1])
+            if columns is self.columns:
+                return False
         self.become(settings, columns)
         return True
 
-    def become(self, settings, columns=None):
+    def become(self, settings, columns=None, *, merge=False):
         """Take other settings, which can be undone, with their columns if these are known."""
         if settings != self.settings:
-            self.past.append(self.settings)
+            if not (merge and self.past):
+                self.past.append(self.settings)
             self.future.clear()
             self.settings = settings
             self.update(columns)
@@ -134,71 +144,13 @@ class Editing:
             self.update()
 
 
-def edited(image, table, edit):
-    """Columns with one edit, and fitted anew around it.
-
-    Parameters
-    ----------
-    image : (H, W) float array
-    table : DataFrame of `detect.columns`
-    edit : see `Settings`
-
-    Returns
-    -------
-    DataFrame : in reading order; the same table if the edit takes hold of no column
-    """
-    kind, *numbers = edit
-    places, spacing = table[["y", "x"]].to_numpy(float), table.attrs["spacing"]
-    result = table
-    if kind != "add":
-        distance = np.linalg.norm(places - numbers[:2], axis=1)
-        if not len(distance) or distance.min() > GRASP * spacing:
-            return table
-        result = result.drop(index=int(distance.argmin()))
-    if kind != "remove":
-        by_hand = dict(zip(("y", "x"), numbers[-2:], strict=True)) | {"confidence": 1.0}
-        result = result.reset_index(drop=True)
-        result.loc[len(result)] = pd.Series(by_hand, table.columns, float)
-    result = refitted(image, result, np.reshape(numbers, (-1, 2)), spacing).sort_values(["y", "x"], ignore_index=True)
-    result.attrs = table.attrs
-    return result
-
-
-def refitted(image, table, centres, spacing):
-    """The table with its columns near centres (C, 2) fitted anew, together with what lies beside them."""
-    places = table[["y", "x"]].to_numpy(float)
-    if not len(places):
-        return table
-    distance = cKDTree(centres).query(places)[0] / spacing
-    beside = np.flatnonzero(distance < BESIDE)
-    touched = distance[beside] < TOUCHED
-    if not touched.any():
-        return table
-    again = fit.refine(image, places[beside], spacing=spacing)[FITTED].to_numpy()[touched]
-    values = np.array(table[FITTED], float)
-    values[beside[touched]] = again
-    return table.assign(**dict(zip(FITTED, values.T, strict=True)))
-
-
-def write_log(path, parameters):
-    """Write parameters as YAML under a temporary name and rename it."""
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    os.replace(temporary, path)
-
-
-def read_log(path):
-    """The parameters that `write_log` wrote."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-
-
 def replayed(image, parameters):
     """The columns of an image by the parameters of a log: what the panel showed when it was written.
 
     Parameters
     ----------
     image : Micrograph or (H, W) float array
-    parameters : dict of `read_log`
+    parameters : dict of `edit_log.read`
 
     Returns
     -------

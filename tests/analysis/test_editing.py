@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atomwork.analysis import editing
+from atomwork.analysis import edit_log, editing, edits
 from atomwork.columns import export
 from atomwork.simulation import forward, structures
 
@@ -34,7 +34,7 @@ def begun(image):
 
 @pytest.fixture
 def session(begun):
-    begun.become(editing.Settings())
+    begun.become(edits.Settings())
     begun.past.clear()
     begun.future.clear()
     return begun
@@ -48,6 +48,8 @@ coordinate = st.floats(0, SIDE - 1)
 change = st.one_of(
     st.tuples(st.sampled_from(["add", "remove"]), coordinate, coordinate),
     st.tuples(st.just("move"), coordinate, coordinate, coordinate, coordinate),
+    st.tuples(st.sampled_from(["include", "ignore"]), coordinate, coordinate, coordinate, coordinate),
+    st.tuples(st.just("truth"), coordinate, coordinate),
     st.tuples(st.just("lower_bound"), st.floats(0.02, 0.9)),
     st.tuples(st.just("window_size"), st.floats(3, 12)),
     st.just(("undo",)),
@@ -61,14 +63,14 @@ def test_a_replay_gives_the_same_file_byte_for_byte(changes, image, session, tmp
     session.log = tmp_path / "parameters.yaml"
     session.update()
     for name, *values in changes:
-        if name in editing.NUMBERS:
+        if name in edits.NUMBERS:
             session.edit(name, *values)
         elif values:
             session.change(**{name: values[0]})
         else:
             getattr(session, name)()
     again = editing.Editing.__new__(editing.Editing)  # the map is that of the same image
-    again.__dict__.update(session.__dict__, log=None, settings=editing.Settings.of(editing.read_log(session.log)))
+    again.__dict__.update(session.__dict__, log=None, settings=edits.Settings.of(edit_log.read(session.log)))
     again.update()
     for columns, name in ((session.columns, "panel"), (again.columns, "replay")):
         export.to_csv(columns, tmp_path / f"{name}.csv")
@@ -81,7 +83,7 @@ def test_a_replay_from_the_image_alone(image, session, tmp_path):
     session.change(lower_bound=0.2)
     session.edit("remove", *places(session.columns)[40])
     session.edit("add", 30.0, 31.0)
-    replayed = editing.replayed(image, editing.read_log(session.log))
+    replayed = editing.replayed(image, edit_log.read(session.log))
     pd.testing.assert_frame_equal(replayed, session.columns)
     session.log = None
 
@@ -104,7 +106,7 @@ def test_a_column_that_was_removed_and_is_added_nearby_is_fitted_where_it_was(se
 
 def test_what_was_added_is_taken_hold_of_where_it_was_fitted(session):
     place = places(session.columns)[np.linalg.norm(places(session.columns) - SIDE / 2, axis=1).argmin()]
-    grasp = editing.GRASP * session.columns.attrs["spacing"]
+    grasp = edits.GRASP * session.columns.attrs["spacing"]
     session.edit("remove", *place)
     session.edit("add", place[0], place[1] + 0.8 * grasp)
     assert session.edit("remove", place[0], place[1] - 0.8 * grasp)
@@ -155,6 +157,77 @@ def test_every_change_can_be_taken_back_and_done_again(session):
 
 def test_edits_that_are_none_have_their_sentence(session):
     for wrong in (("grow", 1, 2), ("add", 1), ("move", 1, 2), ("add", 1, float("nan"))):
-        with pytest.raises(ValueError, match="is none; give one of add, remove, move"):
+        with pytest.raises(ValueError, match="is none; give one of add with 2, remove with 2, move with 4"):
             session.edit(*wrong)
-    assert session.settings == editing.Settings()
+    assert session.settings == edits.Settings()
+
+
+def test_regions_keep_what_lies_in_any_of_them_and_not_in_those_ignored(session):
+    every = places(session.columns)
+    session.edit("include", 100.0, 10.0, 60.0, 60.0)  # whatever corner comes first
+    session.edit("include", 5.0, 70.0, 40.0, 120.0)
+    session.edit("ignore", 20.0, 80.0, 30.0, 90.0)
+    y, x = every.T
+    first, second = (y >= 60) & (y <= 100) & (x >= 10) & (x <= 60), (y >= 5) & (y <= 40) & (x >= 70) & (x <= 120)
+    ignored = (y >= 20) & (y <= 30) & (x >= 80) & (x <= 90)
+    assert np.array_equal(places(session.columns), every[(first | second) & ~ignored])
+    labels = session.labels()
+    assert np.array_equal(places(labels[labels["visible"]]), places(session.columns))
+    assert len(labels) == len(every)
+    session.undo()
+    assert np.array_equal(places(session.columns), every[first | second])
+
+
+def test_what_is_added_in_a_region_that_is_ignored_stays(session):
+    place = places(session.columns)[40]
+    session.edit("ignore", *(place - 20), *(place + 20))
+    assert np.linalg.norm(places(session.columns) - place, axis=1).min() > 15
+    session.edit("add", *place)
+    assert np.linalg.norm(places(session.columns) - place, axis=1).min() < 1
+    assert session.by_hand().sum() == 1
+
+
+def test_columns_are_judged_by_the_marks_around_them_alone(session):
+    assert session.agreement() is None
+    every = places(session.columns)
+    away = np.sort(np.linalg.norm(every - SIDE / 2, axis=1))[8:16]
+    inner = every[np.linalg.norm(every - SIDE / 2, axis=1) <= away[np.diff(away).argmax()]]  # no other column is as near
+    for place in inner:
+        session.edit("truth", *(place + 0.3))
+    assert session.agreement().f1 == 1
+    session.edit("remove", *inner[0])
+    session.edit("remove", *every[0])  # far from any mark
+    assert session.agreement().recall == pytest.approx(1 - 1 / len(inner))
+    assert session.agreement().precision == 1
+    session.edit("truth", *inner[0])  # taken away again: whoever leaves a place out means that nothing is there
+    assert session.agreement().f1 == 1
+    assert len(session.truth) == len(inner) - 1
+
+
+def test_a_column_that_is_added_where_one_lies_is_only_made_sure(session):
+    before = session.columns
+    place = places(before)[50]
+    session.edit("add", *(place + 0.5))
+    assert len(session.columns) == len(before)
+    assert np.flatnonzero(session.by_hand()).tolist() == [50]
+    session.change(lower_bound=0.9)
+    assert np.linalg.norm(places(session.columns) - place, axis=1).min() < 0.1
+
+
+def test_movements_that_are_merged_are_undone_together(session):
+    begun = session.settings
+    session.change(lower_bound=0.3)
+    for bound in (0.4, 0.5):
+        session.change(merge=True, lower_bound=bound)
+    session.undo()
+    assert session.settings == begun
+    session.redo()
+    assert session.settings.lower_bound == 0.5
+
+
+def test_the_lower_bound_only_chooses_among_columns_that_were_fitted(session, monkeypatch):
+    found = {bound: editing.detect.columns(session.pixels, session.seen, lower_bound=bound) for bound in (0.05, 0.3, 0.8)}
+    monkeypatch.setattr(editing.detect.fit, "refine", None)
+    for bound, table in found.items():
+        session.change(lower_bound=bound)
+        pd.testing.assert_frame_equal(session.columns, table)

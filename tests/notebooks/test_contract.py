@@ -23,7 +23,7 @@ CONTRACT = {
     "06_strain": {"image", "resolution"},
     "07_train_atomgan": {"max_steps", "resume_from"},
     "08_defects": {"image", "model"},
-    "13_tune": {"image", "lower_bound", "window_size", "edits"},
+    "13_tune": {"image", "folder", "lower_bound", "window_size", "edits"},
 }
 
 
