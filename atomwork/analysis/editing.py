@@ -1,7 +1,7 @@
 """Columns under a user's hands: the network looks once, then its two parameters and every click are applied anew."""
 
 from dataclasses import replace
-from functools import lru_cache, partial, reduce
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ class Editing:
     ----------
     settings : Settings
     seen : ConfidenceMap, what the network saw
-    columns : DataFrame, see `detect.detect`; what was added by hand has the confidence 1
+    columns : DataFrame, see `detect.detect`; what was added by hand has the confidence 1. Fitted when first asked for
     """
 
     def __init__(self, image, *, model="atomid", settings=None, log=None, about=None):
@@ -44,13 +44,12 @@ class Editing:
         """Look at the image by a model, whose name or path the log names from now on."""
         self.seen = detect.look(self.pixels, model=model)
         self.about["model"] = str(model)
-        # fits depend on the window alone where a judge weighs them, so that the lower bound only chooses among them
-        self.weighed = lru_cache(KEPT)(partial(detect.weighed, self.pixels, self.seen))
+        self.weighed = {}
         self.update()
 
     def update(self, columns=None):
-        """Columns by the settings as they are, if these are not known, and the log."""
-        self.columns = self.found() if columns is None else columns
+        """Columns of the settings as they are, if these are known, and the log."""
+        self._columns = columns
         if self.log is not None:
             edit_log.write(self.log, self.parameters())
 
@@ -63,20 +62,38 @@ class Editing:
         """The image as a Micrograph, without a scale if it came without."""
         return self.image if hasattr(self.image, "image") else Micrograph(self.pixels, None, "array")
 
-    def found(self):
-        """Columns by the settings alone."""
-        table = self.read()
+    @property
+    def columns(self):
+        if self._columns is None:
+            self._columns = self.mended(self.read(), self.pixels)
+        return self._columns
+
+    def glimpse(self):
+        """The columns; where their fits would take a while, unfitted, with the map's height in place of their confidence."""
+        if self._columns is not None or self.window() in self.weighed:
+            return self.columns
+        reading = {"lower_bound": self.settings.lower_bound, "window_size": self.settings.window_size}
+        return self.mended(detect.columns(self.pixels, self.seen, refine=False, **reading), None)
+
+    def mended(self, table, image):
+        """A table of columns by the regions and the edits of columns; fitted anew around these if there is an image."""
         places = table[["y", "x"]].to_numpy(float)
         table = table[cared_for(places, self.settings)].reset_index(drop=True)
         table.attrs.update(pixel_size=self.micrograph.pixel_size, source=self.micrograph.name)
-        return reduce(partial(edited, self.pixels), self.settings.among(COLUMN), table)
+        return reduce(partial(edited, image), self.settings.among(COLUMN), table)
+
+    def window(self):
+        """What fits depend on: the window, and the lower bound where no judge weighs them by which it only chooses."""
+        return self.settings.window_size, min(self.settings.lower_bound, detect.CANDIDATE if self.seen.judge else 1.0)
 
     def read(self):
         """Columns by the two parameters alone."""
-        bound = self.settings.lower_bound
-        lowest = min(bound, detect.CANDIDATE) if self.seen.judge else bound
-        table = self.weighed(lower_bound=lowest, window_size=self.settings.window_size)
-        return detect.chosen(table, self.seen, bound)
+        window = self.window()
+        if window not in self.weighed:
+            while len(self.weighed) >= KEPT:
+                del self.weighed[next(iter(self.weighed))]
+            self.weighed[window] = detect.weighed(self.pixels, self.seen, window_size=window[0], lower_bound=window[1])
+        return detect.chosen(self.weighed[window], self.seen, self.settings.lower_bound)
 
     @property
     def truth(self):
@@ -88,12 +105,12 @@ class Editing:
         truth = self.truth
         return agreement(self.columns[["y", "x"]].to_numpy(float), truth, self.seen.spacing) if len(truth) else None
 
-    def by_hand(self):
-        """Which columns were added, moved or made sure by hand: (N,) bool array."""
+    def by_hand(self, columns):
+        """Which columns (N) of a table were added, moved or made sure by hand: (N,) bool array."""
         places = np.array([edit[-2:] for edit in self.settings.among(["add", "move"])])
-        sure = self.columns["confidence"].to_numpy(float) == 1
+        sure = columns["confidence"].to_numpy(float) == 1
         if len(places) and sure.any():
-            near = cKDTree(places).query(self.columns.loc[sure, ["y", "x"]])[0] <= GRASP * self.seen.spacing
+            near = cKDTree(places).query(columns.loc[sure, ["y", "x"]])[0] <= GRASP * self.seen.spacing
             sure[sure] = near
             return sure
         return np.zeros(len(sure), bool)

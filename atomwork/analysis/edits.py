@@ -94,7 +94,7 @@ def edited(image, table, edit):
 
     Parameters
     ----------
-    image : (H, W) float array
+    image : (H, W) float array, or None to fit nothing
     table : DataFrame of `detect.columns`
     edit : of one column, see `Settings`; one that is added where a column lies already only makes that one sure
 
@@ -117,7 +117,9 @@ def edited(image, table, edit):
         else:
             by_hand = dict(zip(("y", "x"), numbers[-2:], strict=True)) | {"confidence": 1.0}
             result.loc[len(result)] = pd.Series(by_hand, table.columns, float)
-    result = refitted(image, result, np.reshape(numbers, (-1, 2)), spacing).sort_values(["y", "x"], ignore_index=True)
+    if image is not None:
+        result = refitted(image, result, np.reshape(numbers, (-1, 2)), spacing)
+    result = result.sort_values(["y", "x"], ignore_index=True)
     result.attrs = table.attrs
     return result
 

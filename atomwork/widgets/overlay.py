@@ -52,7 +52,7 @@ class Overlay(Stage):
         self.label(editing)
         self.move(*self.regions.values(), self.dots, self.by_hand, self.marks, self.trace, self.cursor, *self.steps)
         self.move(*self.ax.artists)  # the scale bar, over the dots
-        self.update(editing)
+        self.update(editing, editing.columns)
 
     def label(self, editing):
         """Axes of the two histograms: of counts on a scale that shows single columns, too."""
@@ -70,12 +70,12 @@ class Overlay(Stage):
             line.set(markersize=size, markeredgewidth=0.1 * size)
         super().over(renderer)
 
-    def update(self, editing):
-        """Show the columns, marks and regions as they are."""
-        self.spacing, columns = editing.seen.spacing, editing.columns
+    def update(self, editing, columns):
+        """Show columns, and the marks and regions as they are."""
+        self.spacing = editing.seen.spacing
         places = columns[["y", "x"]].to_numpy(float)
         sure = columns["confidence"].to_numpy(float)
-        hand = editing.by_hand()
+        hand = editing.by_hand(columns)
         self.dots.set_data(*places[~hand].T[::-1])
         self.by_hand.set_data(*places[hand].T[::-1])
         self.marks.set_data(*editing.truth.T[::-1])

@@ -1,5 +1,6 @@
 """The panel: sliders of the detector's two parameters, and clicks that add, remove and move columns."""
 
+import asyncio
 import time
 
 import numpy as np
@@ -28,6 +29,7 @@ KEY_HELP = (
     "<details><summary>Keys on the image</summary>Arrows move a cursor, Enter clicks there, twice for a drag; Esc lets go; "
     "Ctrl+Z and Ctrl+Y undo and redo.</details>"
 )
+REST = 0.15  # s without a movement after which a slider rests
 MERGED = 1.0  # s within which movements of one slider are undone together
 WIDE = {"style": {"description_width": "12.5em"}, "layout": Layout(width="27em")}
 
@@ -61,7 +63,7 @@ class TuningPanel:
         self.learn = Button(description="Learn from these columns", layout=Layout(width="14em"), tooltip=self.learned.__doc__)
         self.steps = BoundedIntText(100, min=3, max=2000, description="steps", layout=Layout(width="11em"))
         self.said, self.hint, self.told = HTML(), HTML(), Output()
-        self.last, self.following, self.start, self.place = (None, -np.inf), False, None, None
+        self.pending, self.last, self.following, self.start, self.place = None, (None, -np.inf), False, None, None
         self.listen()
         self.show()
         tuned = [self.lower_bound, self.window_size, self.transparency, HBox([self.live, self.process])]
@@ -129,7 +131,8 @@ class TuningPanel:
 
     def show(self):
         """The columns as they are, and how many there are."""
-        self.overlay.update(self.editing)
+        self.wait_no_more()
+        self.overlay.update(self.editing, self.columns)
         said = [f"<b>{len(self.columns)} columns</b>"]
         if len(self.columns) > 1:
             apart = np.median(neighbours.nearest_distance(self.columns[["y", "x"]]))
@@ -163,12 +166,20 @@ class TuningPanel:
         self.let_go()
 
     def apply(self, _=None, merge=False):
-        """Columns by the sliders as they are."""
+        """Columns by the sliders as they are: those of the map at once, and their fits when the slider rests."""
         size = self.window_size.value
         if abs(size - self.window()) < 1e-9:  # not touched
             size = self.editing.settings.window_size
         self.editing.change(merge=merge, lower_bound=self.lower_bound.value, window_size=size)
-        self.show()
+        self.overlay.update(self.editing, self.editing.glimpse())
+        self.wait_no_more()
+        self.pending = later(self.show)
+
+    def wait_no_more(self):
+        """Forget that columns are to be fitted when the slider rests."""
+        if self.pending is not None:
+            self.pending.cancel()
+        self.pending = None
 
     def back(self, _=None):
         """Undo, sliders included."""
@@ -264,3 +275,12 @@ class TuningPanel:
             self.let_go()
         elif event.key in ("ctrl+z", "cmd+z", "ctrl+y", "cmd+y"):
             (self.back if event.key.endswith("z") else self.forth)()
+
+
+def later(act):
+    """Act after a moment, if an event loop runs that can wait: what takes it back; else now."""
+    try:
+        return asyncio.get_running_loop().call_later(REST, act)
+    except RuntimeError:
+        act()
+        return None

@@ -70,7 +70,7 @@ def test_a_replay_gives_the_same_file_byte_for_byte(changes, image, session, tmp
         else:
             getattr(session, name)()
     again = editing.Editing.__new__(editing.Editing)  # the map is that of the same image
-    again.__dict__.update(session.__dict__, log=None, settings=edits.Settings.of(edit_log.read(session.log)))
+    again.__dict__.update(session.__dict__, log=None, weighed={}, settings=edits.Settings.of(edit_log.read(session.log)))
     again.update()
     for columns, name in ((session.columns, "panel"), (again.columns, "replay")):
         export.to_csv(columns, tmp_path / f"{name}.csv")
@@ -184,7 +184,7 @@ def test_what_is_added_in_a_region_that_is_ignored_stays(session):
     assert np.linalg.norm(places(session.columns) - place, axis=1).min() > 15
     session.edit("add", *place)
     assert np.linalg.norm(places(session.columns) - place, axis=1).min() < 1
-    assert session.by_hand().sum() == 1
+    assert session.by_hand(session.columns).sum() == 1
 
 
 def test_columns_are_judged_by_the_marks_around_them_alone(session):
@@ -209,7 +209,7 @@ def test_a_column_that_is_added_where_one_lies_is_only_made_sure(session):
     place = places(before)[50]
     session.edit("add", *(place + 0.5))
     assert len(session.columns) == len(before)
-    assert np.flatnonzero(session.by_hand()).tolist() == [50]
+    assert np.flatnonzero(session.by_hand(session.columns)).tolist() == [50]
     session.change(lower_bound=0.9)
     assert np.linalg.norm(places(session.columns) - place, axis=1).min() < 0.1
 
@@ -231,3 +231,18 @@ def test_the_lower_bound_only_chooses_among_columns_that_were_fitted(session, mo
     for bound, table in found.items():
         session.change(lower_bound=bound)
         pd.testing.assert_frame_equal(session.columns, table)
+
+
+def test_a_glimpse_shows_what_the_fit_will_find(session):
+    session.change(window_size=7.5)
+    place = places(session.columns)[60]
+    session.edit("remove", *place)
+    session.edit("ignore", 0.0, 0.0, 30.0, 30.0)
+    session.change(window_size=7.4)
+    quick = places(session.glimpse())
+    fitted = places(session.columns)
+    assert abs(len(quick) - len(fitted)) <= 0.02 * len(fitted)
+    distance = np.linalg.norm(quick[:, None] - fitted, axis=-1)
+    assert np.quantile(distance.min(1), 0.95) < 0.15 * session.seen.spacing
+    assert np.linalg.norm(quick - place, axis=1).min() > 3
+    assert session.glimpse() is session.columns

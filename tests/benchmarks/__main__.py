@@ -1,6 +1,6 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, defects, generation, labelling, large, simulation, speed, strain, sublattices
+from tests.benchmarks import accuracy, defects, generation, labelling, large, panel, simulation, speed, strain, sublattices
 
 if __name__ == "__main__":
     for table in (
@@ -18,6 +18,7 @@ if __name__ == "__main__":
         strain.unstrained,
         strain.gpa_speed,
         strain.gpa_memory,
+        panel.slider_to_overlay,
         labelling.noisiest_frames,
         labelling.series_speed,
         simulation.hrtem_speed,

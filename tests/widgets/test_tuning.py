@@ -1,5 +1,7 @@
 """Sliders and clicks on an image become its columns."""
 
+import asyncio
+
 import numpy as np
 import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent
@@ -198,3 +200,18 @@ def test_files_to_download_are_what_is_shown(panel, tmp_path):
     assert edit_log.read(tmp_path / "parameters.yaml")["lower_bound"] == 0.1
     assert (tmp_path / "overlay.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "overlay.png").stat().st_size > 10_000
+
+
+def test_a_new_window_shows_the_maps_peaks_at_once_and_fits_when_the_slider_rests(panel):
+    async def slide():
+        panel.window_size.value = 8.6
+        panel.window_size.value = 8.5
+        at_once, logged = shown(panel), edit_log.read(panel.editing.log)["window_size"]
+        await asyncio.sleep(1.0)
+        return at_once, logged, shown(panel)
+
+    at_once, logged, rested = asyncio.run(slide())
+    assert logged == 8.5
+    assert not np.array_equal(at_once, rested)
+    assert np.array_equal(rested, panel.columns[["y", "x"]].to_numpy())
+    assert abs(len(at_once) - len(rested)) < 0.1 * len(rested)
