@@ -34,6 +34,10 @@ class DefectMap:
     pixel_size: float | None = None
     sites: pd.DataFrame | None = None
 
+    def sure(self, least):
+        """The same with only those point defects whose confidence is ``least`` [0–1] or more."""
+        return replace(self, points=self.points[self.points["confidence"] >= least].reset_index(drop=True))
+
     def magnified(self, factor, shape):
         """The same on ``factor`` (2,) times as many pixels along either axis, of an image of ``shape``; without labels."""
         y, x = factor

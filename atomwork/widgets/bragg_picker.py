@@ -18,10 +18,13 @@ class BraggPicker:
     Parameters
     ----------
     image : (H, W) array, intensity [arb.], or a Micrograph
+    ax : Axes to draw on; those of a figure of its own if None
+    g : (2, 2) float array, vectors to begin with; those that `strain.gpa` picks if None
+    changed : function that is called when a vector was taken
 
     Attributes
     ----------
-    g : (2, 2) float array, the vectors, (y, x) [1/px], for `strain.gpa`; at first those that it picks itself
+    g : (2, 2) float array, the vectors, (y, x) [1/px], for `strain.gpa`
     figure, ax : matplotlib Figure and Axes
 
     Raises
@@ -29,11 +32,12 @@ class BraggPicker:
     ValueError : no lattice in the image
     """
 
-    def __init__(self, image):
+    def __init__(self, image, *, ax=None, g=None, changed=None):
         self.image = borders.middle(getattr(image, "image", image), strain.LOOKED_AT)
         self.windowed = bragg.windowed(self.image)
-        self.g = strain.picked(self.image)
-        self.figure, (self.ax,) = figures.panels(1, 6, 6)
+        self.g = strain.picked(self.image) if g is None else np.array(g, float)
+        self.ax = figures.panels(1, 6, 6)[1][0] if ax is None else ax
+        self.figure, self.changed = self.ax.figure, changed
         self.draw()
         self.figure.canvas.mpl_connect("button_press_event", self.clicked)
 
@@ -53,6 +57,8 @@ class BraggPicker:
             if taken is not None:
                 self.g = np.stack([self.g[1], taken])
                 self.draw()
+                if self.changed:
+                    self.changed()
 
     def peak(self, place):
         """The peak (2,) of the spectrum nearest to a place, (y, x) [1/px], or None where nothing stands out."""

@@ -2,16 +2,22 @@
 
 from pathlib import Path
 
-from ipywidgets import HTML, Dropdown, HBox, Layout, Tab, VBox
+from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButtons, VBox
 
 from atomwork import micrograph
 from atomwork.analysis import edit_log
 from atomwork.analysis.edits import Settings
+from atomwork.widgets.anomaly import AnomalyPanel
+from atomwork.widgets.defects import DefectsPanel
 from atomwork.widgets.page import KINDS, Page
+from atomwork.widgets.restoration import RestorationPanel
 from atomwork.widgets.session import folder_of_page
+from atomwork.widgets.strain import StrainPanel
 from atomwork.widgets.tuning import TuningPanel
 
 UPLOADS = "uploads"
+COLUMNS = "Columns"
+PARTS = {"Strain": StrainPanel, "Defects": DefectsPanel, "Restoration": RestorationPanel, "Anomaly": AnomalyPanel}
 
 
 class Desk:
@@ -46,12 +52,16 @@ class Desk:
         if name and self.log.is_file():
             image = edit_log.read(self.log)["image"]
         self.open(image, asked or {})
+        self.shown = self.panel
         self.source = Dropdown(options=self.sources(image), value=image, description="Image", layout=Layout(width="27em"))
         self.source.observe(self.turned, "value")
-        self.page = Page(self.out_dir / UPLOADS, self.arrived, lambda: self.panel.files(), self.out_dir, address=name)
-        self.tabs = Tab()
+        self.page = Page(self.out_dir / UPLOADS, self.arrived, lambda: self.shown.files(), self.out_dir, address=name)
+        self.choice, self.space = ToggleButtons(options=[COLUMNS, *PARTS]), VBox()
+        self.choice.observe(self.opened, "value")
         self.fill()
-        self.box = VBox([HBox([self.source, self.page], layout=Layout(flex_flow="row wrap")), self.said, self.tabs])
+        self.box = VBox(
+            [HBox([self.source, self.page], layout=Layout(flex_flow="row wrap")), self.choice, self.said, self.space]
+        )
 
     def _repr_mimebundle_(self, **kwargs):
         return self.box._repr_mimebundle_(**kwargs)
@@ -72,9 +82,26 @@ class Desk:
         self.panel = TuningPanel(recorded, **settings, log=self.log, about={"image": source})
 
     def fill(self):
-        """Put the panels of the image into their tabs."""
-        self.tabs.children = [self.panel.box]
-        self.tabs.titles = ["Columns"]
+        """Show the image's columns, and make the other panels when they are asked for."""
+        self.parts = {}
+        self.choice.value = COLUMNS
+        self.opened()
+
+    def opened(self, _=None):
+        """Show the panel that is asked for; what it measured before is measured again by the columns as they are."""
+        name, self.shown, self.said.value = self.choice.value, self.panel, ""
+        if name != COLUMNS:
+            self.said.value = f"{name} of {self.panel.editing.micrograph.name} …"
+            try:
+                if name in self.parts:
+                    self.parts[name].refresh()
+                else:
+                    self.parts[name] = PARTS[name](self.panel.editing)
+                self.shown, self.said.value = self.parts[name], ""
+            except ValueError as error:
+                self.said.value = str(error)
+        self.space.children = [] if self.said.value else [self.shown.box]
+        self.page.names = list(self.shown.files())
 
     def turned(self, change):
         """Another image was chosen; one that can't be read leaves everything as it was."""

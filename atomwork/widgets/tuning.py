@@ -204,6 +204,7 @@ class TuningPanel:
             self.say("give the panel a log, beside which the new weight can lie")
             return
         self.told.clear_output()
+        self.say("learning, which takes some minutes …")
         frame, labels, folder = self.editing.micrograph, self.editing.labels(), self.editing.log.parent / "finetuned"
         asked = {"model": self.editing.about["model"], "max_steps": self.steps.value}
         try:

@@ -95,7 +95,8 @@ def lab(tmp_path_factory):
 class Panel:
     """The panel on a page, and what went wrong there."""
 
-    def __init__(self, browser, open_panel):
+    def __init__(self, browser, open_panel, name="page"):
+        self.name = name
         self.page = browser.new_page(viewport=SIZE, accept_downloads=True)
         self.page.set_default_timeout(SLOW)
         self.wrong = []
@@ -123,6 +124,11 @@ class Panel:
     def says(self, text):
         """Wait for a sentence anywhere on the page."""
         self.page.get_by_text(text).first.wait_for()
+
+    def screenshot(self, name):
+        """A picture of the page in the folder ``ATOMWORK_SCREENSHOTS``, if that is set, to look at."""
+        if folder := os.environ.get("ATOMWORK_SCREENSHOTS"):
+            self.page.screenshot(path=Path(folder) / f"{self.name}_{name}.png")
 
     def counted(self):
         """How many columns there are, by what it says."""

@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 import pytest
 import yaml
@@ -16,16 +15,14 @@ HOLLOW = (0.45, 0.35)  # of the figure's height and width: amid a ring of column
 @pytest.fixture(scope="module", params=["lab", "voila"])
 def panel(request, chromium):
     opened = {"lab": open_lab, "voila": open_voila}[request.param](request.getfixturevalue(request.param))
-    panel = Panel(chromium, opened)
+    panel = Panel(chromium, opened, request.param)
     yield panel
-    pictures = os.environ.get("ATOMWORK_SCREENSHOTS")
-    if pictures:
-        panel.page.screenshot(path=Path(pictures) / f"{request.param}.png")
     panel.page.close()
 
 
 def test_it_loads_without_an_error(panel):
     panel.settled()
+    panel.screenshot("columns")
     assert not panel.wrong
     assert panel.counted() > 3000
 
@@ -121,6 +118,31 @@ def test_the_parameters_download_as_they_are(panel, tmp_path):
         panel.button("Download columns.csv")
     waited.value.save_as(tmp_path / "columns.csv")
     assert (tmp_path / "columns.csv").read_text().count("\n") > panel.counted()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence", "control", "file"),
+    [
+        ("Strain", "of how the lattice changes", "Resolution", "06_strain.yaml"),
+        ("Defects", "point defects on", "Least confidence", "08_defects.yaml"),
+        ("Restoration", "what was taken off", "Before | after", "restoration.yaml"),
+        ("Anomaly", "columns (", "Threshold", "anomaly.yaml"),
+    ],
+)
+def test_the_other_panels_answer(panel, tmp_path, name, sentence, control, file):
+    panel.button(name)
+    panel.page.locator(".widget-html", has_text=sentence).first.wait_for()
+    before = panel.settled()
+    panel.slide(control, "PageUp", 4)
+    panel.changed(before)
+    with panel.page.expect_download() as waited:
+        panel.button(f"Download {file}")
+    waited.value.save_as(tmp_path / file)
+    assert yaml.safe_load((tmp_path / file).read_text())["image"] == "sample:mos2"
+    panel.screenshot(name)
+    panel.button("Columns")
+    panel.settled()
+    assert not panel.wrong
 
 
 def test_too_large_and_other_files_are_refused_with_a_sentence(panel, tmp_path):

@@ -22,7 +22,7 @@ CONTRACT = {
     "05_compare_detectors": {"dataset", "model"},
     "06_strain": {"image", "resolution"},
     "07_train_atomgan": {"max_steps", "resume_from"},
-    "08_defects": {"image", "model"},
+    "08_defects": {"image", "model", "lower_bound"},
     "13_tune": {"image", "folder", "lower_bound", "window_size", "edits"},
 }
 

@@ -38,7 +38,7 @@ def test_images_that_take_turns_keep_their_edits(desk, folder):
     desk.source.value = str(folder / "two.npy")
     assert not desk.panel.editing.settings.edits
     assert edit_log.read(desk.log)["image"] == str(folder / "two.npy")
-    assert desk.tabs.children[0] is desk.panel.box
+    assert desk.space.children == (desk.panel.box,)
     desk.source.value = str(folder / "one.npy")
     assert desk.panel.columns.equals(first)
 
