@@ -12,6 +12,7 @@ from atomwork.columns import matching
 SHOWN = (0.5, 99.7)  # percentiles of the grey range
 DOT, MAP_DOT = 0.35, 0.8  # diameter of a column's dot over the spacing, in overlays and in maps
 RINGS = ("#ff3b30", "#0a84ff", "#30d158", "#ff9f0a", "#bf5af2")  # of kinds of defects
+SIGNS = "osD^v"  # of the same, for eyes that tell few colours
 
 
 def draw_scale_bar(ax, pixel_size):
@@ -119,6 +120,7 @@ def draw_defects(ax, micrograph, found):
     size = np.clip(1.1 * found.spacing * points_per_pixel(ax), 5, 20)
     for number, (kind, points) in enumerate(found.points.groupby("kind")):
         style = {"facecolors": "none", "edgecolors": RINGS[number % len(RINGS)], "linewidths": 1.2}
+        style["marker"] = SIGNS[number % len(SIGNS)]
         ax.scatter(points["x"], points["y"], s=size**2, label=kind, **style)
     for front in found.fronts:
         ax.plot(front[:, 1], front[:, 0], color="#ffd60a", linewidth=1.5)

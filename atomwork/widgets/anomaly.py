@@ -24,7 +24,7 @@ class AnomalyPanel(Part):
         self.ax = self.stage.figure.add_subplot()
         figures.draw_image(self.ax, editing.micrograph)
         style = {"linestyle": "none", "markersize": 9, "markeredgewidth": 1.5, "fillstyle": "none"}
-        signs = zip((*anomaly.WHAT, anomaly.STRAY), "osD^", figures.RINGS, strict=False)
+        signs = zip((*anomaly.WHAT, anomaly.STRAY), figures.SIGNS, figures.RINGS, strict=False)
         self.rings = {what: self.ax.plot([], [], sign, color=color, label=what, **style)[0] for what, sign, color in signs}
         self.ax.legend(loc="upper right", fontsize=8)
         self.stage.move(*self.rings.values())

@@ -55,10 +55,14 @@ class BraggPicker:
         if event.inaxes is self.ax:
             taken = self.peak((event.ydata, event.xdata))
             if taken is not None:
-                self.g = np.stack([self.g[1], taken])
-                self.draw()
-                if self.changed:
-                    self.changed()
+                self.take([self.g[1], taken])
+
+    def take(self, g):
+        """Take vectors (2, 2) [1/px]."""
+        self.g = np.array(g, float)
+        self.draw()
+        if self.changed:
+            self.changed()
 
     def peak(self, place):
         """The peak (2,) of the spectrum nearest to a place, (y, x) [1/px], or None where nothing stands out."""

@@ -67,4 +67,4 @@ class DefectsPanel(Part):
         figures.draw_defects(self.ax, self.editing.micrograph, self.sure)
         if limits:
             self.ax.axis(limits)
-        self.stage.canvas.draw_idle()
+        self.stage.show()

@@ -91,7 +91,7 @@ class Overlay(Stage):
         """Show the network's map (H, W) over the image."""
         self.mask.set_data(confidence)
         self.mask.set_alpha(opacity * confidence)
-        self.canvas.draw_idle()
+        self.show()
 
     def point(self, place):
         """Put the keyboard's cursor at a place (y, x), or nowhere."""

@@ -67,7 +67,7 @@ class RestorationPanel(Part):
         self.spread.set(xlabel="taken off [intensity]", ylabel="pixels", yscale="log")
         self.spread.locator_params(axis="x", nbins=3)
         self.said.value = f"what was taken off has a mean of {taken.mean():.4g} and a standard deviation of {taken.std():.4g}"
-        self.stage.canvas.draw_idle()
+        self.stage.show()
         self.show()
 
     def dragged(self, event):

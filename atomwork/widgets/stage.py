@@ -1,21 +1,35 @@
 """Live figures in which only what moves is drawn anew."""
 
+import asyncio
 import importlib
+import math
+import time
+from functools import cache
 
 import matplotlib
 from matplotlib.figure import Figure
 
+DECODED = 0.1  # s after which a page has surely drawn what it was sent
 
-def live_canvas(figure):
-    """The canvas of a figure as a widget of ipympl, whatever backend other figures have."""
+
+@cache
+def live():
+    """Classes of a canvas and its manager: ipympl's, whatever backend other figures have, on which a `Stage` draws quickly."""
     backend = matplotlib.get_backend()
     ipympl = importlib.import_module("ipympl.backend_nbagg")  # whose import makes it the backend of all figures
     matplotlib.use(backend)
-    canvas = ipympl.Canvas(figure)
-    manager = ipympl.FigureManager(canvas, 0)
-    canvas.mpl_disconnect(manager.key_press_handler_id)  # by which an l would make an axis logarithmic
-    canvas.header_visible = canvas.footer_visible = False
-    return canvas
+
+    class Canvas(ipympl.Canvas):
+        stage = None
+
+        def draw(self):
+            """Draw what the page asked for: all of it only where something has changed that doesn't move."""
+            if self.stage is None or self.stage.still is None or self.figure.stale:
+                super().draw()
+            else:
+                self.stage.quickly()
+
+    return Canvas, ipympl.FigureManager
 
 
 class Stage:
@@ -29,13 +43,17 @@ class Stage:
     ----------
     figure : matplotlib Figure
     canvas : its canvas, a widget
-    moving : list of artists, which `show` draws anew; other changes need `canvas.draw_idle`
+    moving : list of artists, which alone are drawn where nothing else has changed
     """
 
     def __init__(self, size):
-        self.figure = Figure(figsize=size, layout="constrained")
-        self.canvas = live_canvas(self.figure)
-        self.moving, self.still = [], None
+        self.figure, self.moving = Figure(figsize=size, layout="compressed"), []
+        self.still, self.sent = None, -math.inf
+        canvas, manager = live()
+        self.canvas = canvas(self.figure)
+        self.canvas.mpl_disconnect(manager(self.canvas, 0).key_press_handler_id)  # an l would make an axis logarithmic
+        self.canvas.header_visible = self.canvas.footer_visible = False
+        self.canvas.stage = self
         self.canvas.mpl_connect("draw_event", self.drawn)
 
     def move(self, *artists):
@@ -49,17 +67,33 @@ class Stage:
         if event.canvas is self.canvas:
             self.still = self.canvas.copy_from_bbox(self.figure.bbox)
         self.over(event.renderer)
+        self.sent = time.monotonic()
 
     def over(self, renderer):
         """Draw what moves."""
         for artist in self.moving:
             artist.draw(renderer)
+        self.figure.stale = False  # the parts of a scale bar say that they changed whenever they are drawn
 
-    def show(self):
-        """Bring what moves up to date on the page."""
-        if self.still is None:
-            self.canvas.draw_idle()
-            return
+    def quickly(self):
+        """Draw what moves over the picture that was kept."""
         self.canvas.restore_region(self.still)
         self.over(self.canvas.get_renderer())
         self.canvas.blit(self.figure.bbox)
+        self.sent = time.monotonic()
+
+    def show(self):
+        """Send what has changed to the page, which skips what comes too soon: then it has to ask for it."""
+        if self.still is None or self.figure.stale or time.monotonic() - self.sent < DECODED:
+            self.canvas.draw_idle()
+        else:
+            self.quickly()
+
+
+def later(seconds, act):
+    """Act after a while, if an event loop runs that can wait: what takes it back; else at once."""
+    try:
+        return asyncio.get_running_loop().call_later(seconds, act)
+    except RuntimeError:
+        act()
+        return None

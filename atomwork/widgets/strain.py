@@ -1,7 +1,7 @@
 """The strain panel: Bragg vectors by click, the unstrained region by drag, and both ways of measuring with their errors."""
 
 import numpy as np
-from ipywidgets import Button, Dropdown, HBox, Layout, ToggleButtons
+from ipywidgets import Button, Dropdown, Layout, Text, ToggleButtons
 from matplotlib.patches import Rectangle
 
 from atomwork import figures, strain_figures
@@ -31,7 +31,7 @@ class StrainPanel(Part):
         self.spread = self.stage.figure.add_subplot(grid[1, 0])
         g = None if before.get("g1") is None else np.array([before["g1"], before["g2"]])
         self.picker = BraggPicker(image, ax=spectrum, g=g, changed=self.refresh)
-        self.reference, self.start, self.maps = before.get("reference"), None, {}
+        self.reference, self.start, self.maps, self.told = before.get("reference"), None, {}, ()
         self.show = ToggleButtons(options=[PHASE, COLUMNS, APART], style={"button_width": "8.6em"})
         self.component = Dropdown(options=COMPONENTS, description="component", layout=Layout(width="16em"))
         self.convention = Dropdown(options=["finite", "small"], description="convention", layout=Layout(width="16em"))
@@ -41,8 +41,11 @@ class StrainPanel(Part):
         limits = strain.SHARPEST * period, COARSEST * period
         self.resolution = slider(chosen, *limits, f"Resolution [{self.unit}]")
         self.flattest = Button(description="Flattest reference", layout=Layout(width="12em"))
+        typed = {"continuous_update": False, "style": {"description_width": "9em"}, "layout": Layout(width="27em")}
+        self.vectors = Text(description="g1; g2 (y, x) [1/px]", **typed)
+        self.region = Text(description="y0, y1, x0, x1 [px]", **typed)
         self.listen()
-        self.lay_out(self.show, HBox([self.component]), self.convention, self.resolution, self.flattest)
+        self.lay_out(self.show, self.component, self.convention, self.resolution, self.vectors, self.region, self.flattest)
         self.refresh()
 
     def listen(self):
@@ -55,6 +58,8 @@ class StrainPanel(Part):
         ):
             control.observe(lambda _, act=act: act(), "value")
         self.flattest.on_click(lambda _: self.refer(None))
+        self.vectors.observe(self.typed, "value")
+        self.region.observe(self.typed, "value")
         self.stage.canvas.mpl_connect("button_press_event", self.press)
         self.stage.canvas.mpl_connect("button_release_event", self.release)
 
@@ -82,6 +87,11 @@ class StrainPanel(Part):
         self.maps = {"GPA": phase}
         self.maps["columns"] = strain.from_columns(self.editing.columns, shape=phase.exx.shape, **options)
         self.draw()
+        self.told = (
+            "; ".join(", ".join(f"{part:.5f}" for part in g) for g in self.picker.g),
+            ", ".join(map(str, phase.reference)),
+        )
+        self.vectors.value, self.region.value = self.told
         self.said.value = str(strain_checks.scan_distortion(phase))
 
     def draw(self):
@@ -106,7 +116,7 @@ class StrainPanel(Part):
             y0, y1, x0, x1 = found.reference
             self.ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, linestyle="--"))
         strain_figures.draw_strain_histogram(self.spread, {way: one.hydrostatic for way, one in self.maps.items()})
-        self.stage.canvas.draw_idle()
+        self.stage.show()
 
     def refer(self, region):
         """Take a region (y0, y1, x0, x1) [px] as unstrained, or the flattest one."""
@@ -115,6 +125,21 @@ class StrainPanel(Part):
             self.measure()
         except ValueError as error:
             self.said.value, self.reference = str(error), before
+
+    def typed(self, change):
+        """Numbers in place of a click or a drag."""
+        if change["new"] in self.told:
+            return
+        shape = (2, 2) if change["owner"] is self.vectors else (4,)
+        try:
+            numbers = np.reshape([float(part) for part in change["new"].replace(";", ",").split(",")], shape)
+        except ValueError:
+            self.said.value = f"{change['new']!r} is not {np.prod(shape)} numbers with commas between them; type them again."
+            return
+        if len(numbers) == 2:
+            self.picker.take(numbers)
+        else:
+            self.refer(numbers.astype(int).tolist())
 
     def press(self, event):
         """A button went down on the map."""

@@ -1,6 +1,5 @@
 """The panel: sliders of the detector's two parameters, and clicks that add, remove and move columns."""
 
-import asyncio
 import time
 
 import numpy as np
@@ -11,6 +10,8 @@ from atomwork.analysis import detect, edit_log, editing, finetune
 from atomwork.analysis.edits import REGION
 from atomwork.columns import export, neighbours
 from atomwork.widgets.overlay import Overlay
+from atomwork.widgets.part import WIDE
+from atomwork.widgets.stage import later
 
 LOOK = "look"
 HINTS = {
@@ -31,7 +32,6 @@ KEY_HELP = (
 )
 REST = 0.15  # s without a movement after which a slider rests
 MERGED = 1.0  # s within which movements of one slider are undone together
-WIDE = {"style": {"description_width": "12.5em"}, "layout": Layout(width="27em")}
 
 
 class TuningPanel:
@@ -173,7 +173,7 @@ class TuningPanel:
         self.editing.change(merge=merge, lower_bound=self.lower_bound.value, window_size=size)
         self.overlay.update(self.editing, self.editing.glimpse())
         self.wait_no_more()
-        self.pending = later(self.show)
+        self.pending = later(REST, self.show)
 
     def wait_no_more(self):
         """Forget that columns are to be fitted when the slider rests."""
@@ -276,12 +276,3 @@ class TuningPanel:
             self.let_go()
         elif event.key in ("ctrl+z", "cmd+z", "ctrl+y", "cmd+y"):
             (self.back if event.key.endswith("z") else self.forth)()
-
-
-def later(act):
-    """Act after a moment, if an event loop runs that can wait: what takes it back; else now."""
-    try:
-        return asyncio.get_running_loop().call_later(REST, act)
-    except RuntimeError:
-        act()
-        return None

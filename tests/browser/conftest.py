@@ -9,12 +9,17 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
+from scipy.spatial import cKDTree
 
+from atomwork import micrograph
 from atomwork.app import NOTEBOOK
+from atomwork.widgets import TuningPanel
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 TOKEN = "a-token-for-tests"
@@ -149,6 +154,17 @@ class Panel:
         box = canvas.bounding_box()
         canvas.click(position={"x": x * box["width"], "y": y * box["height"]})
 
+    def drag(self, start, end):
+        """Drag over the figure between two shares of its height and width."""
+        canvas = self.page.locator(".jupyter-matplotlib-canvas-div canvas").last
+        canvas.hover()
+        box = canvas.bounding_box()
+        corners = [(box["x"] + share * box["width"], box["y"] + share * box["height"]) for share in (start, end)]
+        self.page.mouse.move(*corners[0])
+        self.page.mouse.down()
+        self.page.mouse.move(*corners[1], steps=8)
+        self.page.mouse.up()
+
 
 PICTURE = """(() => {
   const canvas = document.querySelector(".jupyter-matplotlib-canvas-div canvas");
@@ -158,6 +174,19 @@ PICTURE = """(() => {
   for (let i = 0; i < data.length; i += 4) sum = (31 * sum + data[i] + 7 * data[i + 1] + 13 * data[i + 2]) | 0;
   return sum;
 })()"""
+
+
+@cache
+def amid_columns():
+    """Shares of the height and width of the panel's figure of sample:mos2, where no column is within half a spacing."""
+    panel = TuningPanel(micrograph.load("sample:mos2"))
+    panel.overlay.canvas.draw()
+    places = np.argwhere(np.ones((60, 60))) + 480.0
+    distance = cKDTree(panel.columns[["y", "x"]]).query(places)[0]
+    x, y = panel.overlay.ax.transData.transform(places[distance.argmax()][::-1])
+    width, height = panel.overlay.figure.bbox.size
+    assert distance.max() > 0.6 * panel.editing.seen.spacing
+    return float(1 - y / height), float(x / width)
 
 
 def open_lab(address):

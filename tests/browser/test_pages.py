@@ -8,7 +8,7 @@ import urllib.request
 import psutil
 import pytest
 
-from tests.browser.conftest import TOKEN, Panel, open_voila
+from tests.browser.conftest import TOKEN, Panel, amid_columns, open_voila
 
 ASK = """async ([kernel, type, content]) => {
   const socket = new WebSocket(`ws://${location.host}/api/kernels/${kernel}/channels?session_id=visitor`);
@@ -89,7 +89,7 @@ def test_a_killed_kernel_loses_no_click(panels):
     panel.settled()
     panel.slide("Lower Bound", "PageUp", 2)
     panel.button("add")
-    panel.click(0.45, 0.35)
+    panel.click(*amid_columns())
     panel.says("1 edits")
     panel.settled()
     count, address = panel.counted(), panel.page.url

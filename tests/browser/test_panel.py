@@ -7,9 +7,7 @@ import pytest
 import yaml
 
 from atomwork.micrograph import find_sample, package_folder
-from tests.browser.conftest import Panel, open_lab, open_voila
-
-HOLLOW = (0.45, 0.35)  # of the figure's height and width: amid a ring of columns, farther from each than half a spacing
+from tests.browser.conftest import Panel, amid_columns, open_lab, open_voila
 
 
 @pytest.fixture(scope="module", params=["lab", "voila"])
@@ -48,18 +46,24 @@ def test_without_real_time_a_slider_waits_for_process(panel):
     panel.settled()
 
 
-def test_clicks_add_and_remove_and_undo_takes_them_back(panel):
+@pytest.fixture(scope="module")
+def hollow():
+    """Shares of the figure's height and width, amid a ring of columns, farther from each than half a spacing."""
+    return amid_columns()
+
+
+def test_clicks_add_and_remove_and_undo_takes_them_back(panel, hollow):
     begun, before = panel.settled(), panel.counted()
     panel.button("add")
-    panel.click(*HOLLOW)
+    panel.click(*hollow)
     panel.says(f"{before + 1} columns")
     one_more = panel.settled()
     assert one_more != begun
     panel.button("remove")
-    panel.click(*HOLLOW)
+    panel.click(*hollow)
     panel.says(f"{before} columns")
-    assert panel.settled() == begun
-    panel.click(*HOLLOW)
+    assert panel.settled() != one_more
+    panel.click(*hollow)
     panel.says("no column within half a spacing of the click")
     for count, picture in ((before + 1, one_more), (before, begun)):
         panel.button("Undo")
@@ -87,17 +91,25 @@ def test_keys_do_what_the_mouse_does(panel):
     panel.button("look")
 
 
+def test_a_region_is_dragged_and_leaves_no_trace(panel):
+    begun, before = panel.settled(), panel.counted()
+    panel.button("ignore")
+    panel.drag(0.3, 0.45)
+    panel.says("1 edits")
+    panel.changed(begun)
+    assert panel.settled() != begun
+    assert panel.counted() < before - 50
+    panel.button("Undo")
+    panel.says(f"{before} columns")
+    assert panel.settled() == begun
+    panel.button("look")
+
+
 def test_zoom_is_kept_while_a_slider_moves(panel):
     begun = panel.settled()
     panel.page.locator(".jupyter-matplotlib-canvas-div").first.hover()
     panel.page.locator(".jupyter-matplotlib-toolbar button").nth(4).click()
-    canvas = panel.page.locator(".jupyter-matplotlib-canvas-div canvas").last
-    box = canvas.bounding_box()
-    corners = [(box["x"] + share * box["width"], box["y"] + share * box["height"]) for share in (0.2, 0.4)]
-    panel.page.mouse.move(*corners[0])
-    panel.page.mouse.down()
-    panel.page.mouse.move(*corners[1], steps=5)
-    panel.page.mouse.up()
+    panel.drag(0.2, 0.4)
     panel.changed(begun)
     zoomed = panel.settled()
     panel.slide("Lower Bound", "PageUp", 4)

@@ -134,3 +134,16 @@ def test_columns_that_were_mended_are_scored_anew(editing):
     editing.edit("add", 128.0 + 3, 128.0 + 3)
     panel.refresh()
     assert len(panel.found.columns) == len(editing.columns)
+
+
+def test_numbers_can_be_typed_in_place_of_clicks(editing):
+    panel = StrainPanel(editing)
+    g1, g2 = panel.picker.g
+    panel.region.value = "80, 150, 70, 160"
+    assert panel.maps["GPA"].reference == (80, 150, 70, 160)
+    panel.vectors.value = f"{g1[0]}, {g1[1]}; {(g1 + g2)[0]}, {(g1 + g2)[1]}"
+    assert panel.picker.g == pytest.approx(np.array([g1, g1 + g2]))
+    assert panel.maps["GPA"].g == pytest.approx(panel.picker.g, abs=0.1 / SIDE)
+    for wrong in ("1, 2", "here", ""):
+        panel.vectors.value = wrong
+        assert "is not 4 numbers with commas between them" in panel.said.value
