@@ -1,5 +1,6 @@
 """All panels of one image, and the images to choose from: what notebook 13 shows, and the page that Voilà makes of it."""
 
+from html import escape
 from pathlib import Path
 
 from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButtons, VBox
@@ -99,7 +100,7 @@ class Desk:
                     self.parts[name] = PARTS[name](self.panel.editing)
                 self.shown, self.said.value = self.parts[name], ""
             except ValueError as error:
-                self.said.value = str(error)
+                self.said.value = escape(str(error), quote=False)
         self.space.children = [] if self.said.value else [self.shown.box]
         self.page.names = list(self.shown.files())
 
@@ -108,7 +109,7 @@ class Desk:
         try:
             self.open(change["new"], {})
         except (ValueError, OSError) as error:
-            self.said.value = str(error)
+            self.said.value = escape(str(error), quote=False)
             self.source.unobserve(self.turned, "value")
             self.source.value = change["old"]
             self.source.observe(self.turned, "value")

@@ -86,10 +86,10 @@ class Page(anywidget.AnyWidget):
         self.arrived(path)
 
     def checked(self, name, size):
-        """A plain file name, if its kind and size are allowed."""
+        """A plain file name, if its kind and size are allowed; the page's own word on what is allowed doesn't count."""
         plain = re.sub(r"[^\w. -]+", "_", Path(name.replace("\\", "/")).name).lstrip(".")
-        if Path(plain).suffix.lower() not in self.kinds:
-            raise ValueError(f"{plain or name} is of no kind that is read here; upload one of {', '.join(self.kinds)}.")
-        if not 0 < size <= self.largest * 10**6:
-            raise ValueError(f"{plain} has {size / 1e6:.0f} MB, between 0 and {self.largest} are taken; crop or bin it first.")
+        if Path(plain).suffix.lower() not in KINDS:
+            raise ValueError(f"{plain or name} is of no kind that is read here; upload one of {', '.join(KINDS)}.")
+        if not 0 < size <= LARGEST * 10**6:
+            raise ValueError(f"{plain} has {size / 1e6:.0f} MB, between 0 and {LARGEST} are taken; crop or bin it first.")
         return plain

@@ -1,5 +1,7 @@
 """What all panels are made of: a live figure with its controls beside it, a sentence, and a file of what was set."""
 
+from html import escape
+
 from ipywidgets import HTML, FloatSlider, HBox, Layout, VBox
 
 from atomwork.analysis import edit_log
@@ -58,7 +60,7 @@ class Part:
         try:
             self.measure()
         except ValueError as error:
-            self.said.value = str(error)
+            self.said.value = escape(str(error), quote=False)
 
 
 def slider(value, low, high, name, digits=2, **options):

@@ -1,5 +1,7 @@
 """The strain panel: Bragg vectors by click, the unstrained region by drag, and both ways of measuring with their errors."""
 
+from html import escape
+
 import numpy as np
 from ipywidgets import Button, Dropdown, Layout, Text, ToggleButtons
 from matplotlib.patches import Rectangle
@@ -124,7 +126,7 @@ class StrainPanel(Part):
         try:
             self.measure()
         except ValueError as error:
-            self.said.value, self.reference = str(error), before
+            self.said.value, self.reference = escape(str(error), quote=False), before
 
     def typed(self, change):
         """Numbers in place of a click or a drag."""
@@ -134,7 +136,8 @@ class StrainPanel(Part):
         try:
             numbers = np.reshape([float(part) for part in change["new"].replace(";", ",").split(",")], shape)
         except ValueError:
-            self.said.value = f"{change['new']!r} is not {np.prod(shape)} numbers with commas between them; type them again."
+            text = escape(repr(change["new"]), quote=False)
+            self.said.value = f"{text} is not {np.prod(shape)} numbers with commas between them; type them again."
             return
         if len(numbers) == 2:
             self.picker.take(numbers)

@@ -61,6 +61,15 @@ def test_others_are_refused_with_a_sentence(page, tmp_path, name, size, sentence
     assert not (tmp_path / "uploads").exists()
 
 
+def test_a_page_cannot_widen_what_is_allowed(page):
+    page.set_state({"kinds": [".exe"], "largest": 10**9})
+    upload(page, "a.exe", b"x")
+    assert "of no kind" in page.said
+    upload(page, "a.dm3", b"x", 10**12)
+    assert "between 0 and 256" in page.said
+    assert not page.came_in
+
+
 def test_parts_that_say_less_than_they_are_do_not_come(page):
     upload(page, "a.dm3", b"x" * 10, size=20)
     upload(page, "a.dm3", b"x" * 11, size=20, at=10)
