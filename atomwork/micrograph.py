@@ -14,6 +14,7 @@ from atomwork.image import Micrograph
 ANGSTROMS = {"pm": 1e-2, "Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "μm": 1e4, "mm": 1e7, "m": 1e10}
 SQUARE = 1e-3  # relative difference of the samplings along y and x up to which pixels count as square
 GREY = 0.02  # share of the range by which the channels of a grey image saved in colour may differ
+KINDS = (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".tif", ".tiff", ".hspy", ".h5", ".hdf5", ".png", ".bmp", ".npy")
 AMBIGUOUS = {".h5", ".hdf5"}  # endings that several readers claim; HyperSpy's own is meant
 
 

@@ -8,9 +8,10 @@ from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButtons, VBox
 from atomwork import micrograph
 from atomwork.analysis import edit_log
 from atomwork.analysis.edits import Settings
+from atomwork.micrograph import KINDS
 from atomwork.widgets.anomaly import AnomalyPanel
 from atomwork.widgets.defects import DefectsPanel
-from atomwork.widgets.page import KINDS, Page
+from atomwork.widgets.page import Page
 from atomwork.widgets.restoration import RestorationPanel
 from atomwork.widgets.session import folder_of_page
 from atomwork.widgets.strain import StrainPanel

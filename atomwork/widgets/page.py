@@ -7,7 +7,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-KINDS = (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".tif", ".tiff", ".hspy", ".h5", ".hdf5", ".png", ".bmp", ".npy")
+from atomwork.micrograph import KINDS
+
 LARGEST = 256  # MB of a file that is taken
 
 

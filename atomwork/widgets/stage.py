@@ -9,7 +9,8 @@ from functools import cache
 import matplotlib
 from matplotlib.figure import Figure
 
-DECODED = 0.1  # s after which a page has surely drawn what it was sent
+DECODED = 0.1  # s after which a page usually has drawn what it was sent
+WHOLE = 0.4  # s after the last change until the whole picture is sent
 
 
 @cache
@@ -48,7 +49,7 @@ class Stage:
 
     def __init__(self, size):
         self.figure, self.moving = Figure(figsize=size, layout="compressed"), []
-        self.still, self.sent = None, -math.inf
+        self.still, self.sent, self.pending = None, -math.inf, None
         canvas, manager = live()
         self.canvas = canvas(self.figure)
         self.canvas.mpl_disconnect(manager(self.canvas, 0).key_press_handler_id)  # an l would make an axis logarithmic
@@ -88,6 +89,9 @@ class Stage:
             self.canvas.draw_idle()
         else:
             self.quickly()
+        if self.pending is not None:
+            self.pending.cancel()
+        self.pending = later(WHOLE, lambda: self.canvas.handle_refresh(None))  # in case a busy page has skipped one after all
 
 
 def later(seconds, act):

@@ -119,6 +119,11 @@ class Panel:
         """Wait until the figure looks different."""
         self.page.wait_for_function(f"before => {PICTURE} !== before", arg=before, polling=100)
 
+    def becomes(self, picture):
+        """Wait until the figure looks as it did once, and then stays so."""
+        self.page.wait_for_function(f"picture => {PICTURE} === picture", arg=picture, polling=100)
+        assert self.settled() == picture
+
     def settled(self):
         """Wait until the figure rests."""
         before = None

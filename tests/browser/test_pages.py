@@ -93,7 +93,8 @@ def test_a_killed_kernel_loses_no_click(panels):
     panel.says("1 edits")
     panel.settled()
     count, address = panel.counted(), panel.page.url
-    (kernel,) = [p for p in psutil.process_iter(["cmdline"]) if f"kernel-{kernel_of(panel)}.json" in " ".join(p.cmdline())]
+    mine = f"kernel-{kernel_of(panel)}.json"
+    (kernel,) = [p for p in psutil.process_iter(["cmdline"]) if mine in " ".join(p.info["cmdline"] or [])]
     kernel.send_signal(signal.SIGKILL)
     kernel.wait(10)
     again = panels("&" + address.partition("?")[2])

@@ -68,7 +68,7 @@ def test_clicks_add_and_remove_and_undo_takes_them_back(panel, hollow):
     for count, picture in ((before + 1, one_more), (before, begun)):
         panel.button("Undo")
         panel.says(f"{count} columns")
-        assert panel.settled() == picture
+        panel.becomes(picture)
     panel.button("look")
 
 
@@ -101,7 +101,7 @@ def test_a_region_is_dragged_and_leaves_no_trace(panel):
     assert panel.counted() < before - 50
     panel.button("Undo")
     panel.says(f"{before} columns")
-    assert panel.settled() == begun
+    panel.becomes(begun)
     panel.button("look")
 
 
@@ -116,7 +116,7 @@ def test_zoom_is_kept_while_a_slider_moves(panel):
     panel.changed(zoomed)
     panel.slide("Lower Bound", "PageDown", 4)
     panel.changed(panel.picture())
-    assert panel.settled() == zoomed
+    panel.becomes(zoomed)
 
 
 def test_the_parameters_download_as_they_are(panel, tmp_path):
@@ -167,7 +167,7 @@ def test_too_large_and_other_files_are_refused_with_a_sentence(panel, tmp_path):
     panel.says("large.dm3 has 500 MB, between 0 and 256 are taken; crop or bin it first.")
     panel.page.locator("input[type=file]").set_input_files(program)
     panel.says("program.exe is of no kind that is read here; upload one of .dm3")
-    assert panel.settled() == begun
+    panel.becomes(begun)
 
 
 def test_a_dm3_is_uploaded_and_opened(panel, tmp_path):

@@ -1,0 +1,39 @@
+"""``python -m atomwork.batch NOTEBOOK [SOURCE ...] --out-dir DIR [-p NAME=VALUE ...] [-f FILE.yaml]``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+from atomwork import batch
+
+
+def main(arguments=None):
+    """Run a notebook over sources; the exit code says whether all went well."""
+    parser = argparse.ArgumentParser(prog="python -m atomwork.batch", description=batch.__doc__)
+    parser.add_argument("notebook")
+    parser.add_argument("sources", nargs="*", help="image files, sample:NAME, folders, patterns, or tables of parameters")
+    parser.add_argument("--out-dir", required=True)
+    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("-f", "--file", help="YAML file of parameters")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler; this machine's cores if not given")
+    options = parser.parse_args(arguments)
+    try:
+        parameters = yaml.safe_load(Path(options.file).read_text(encoding="utf-8")) or {} if options.file else {}
+        for pair in options.parameter:
+            name, _, value = pair.partition("=")
+            parameters[name] = yaml.safe_load(value)
+        asked = {"parameters": parameters, "scheduler": options.scheduler}
+        table = batch.run(options.notebook, options.sources or None, options.out_dir, **asked)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    for row in table.itertuples():
+        print(f"{row.source or options.notebook}: " + (f"done, see {row.out_dir}" if row.ok else row.error), file=sys.stderr)
+    if len(table) > 1:
+        print(f"{table['ok'].sum()} of {len(table)} complete, see {Path(options.out_dir) / 'index.html'}", file=sys.stderr)
+    sys.exit(0 if table["ok"].all() else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What a batch runs over: files, folders, patterns, tables of parameters, each with a folder of its own."""
+
+import glob
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from atomwork.micrograph import KINDS
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a notebook.
+
+    Attributes
+    ----------
+    source : str, as the user named it; None where a notebook runs without one
+    folder : Path of its results
+    parameters : dict, those of the notebook but for ``out_dir``
+    """
+
+    source: str | None
+    folder: Path
+    parameters: dict
+
+
+def jobs(sources, out_dir, parameters):
+    """The runs of a notebook: list of `Job`.
+
+    Parameters
+    ----------
+    sources : see `runs.run`
+    out_dir : Path; a single file or sample writes into it, all others into a folder each
+    parameters : dict, those of every run
+
+    Raises
+    ------
+    ValueError : nothing matches, a table can't be read, or two runs have one name
+    """
+    alone = sources is None or (is_one(sources) and is_plain(sources))
+    every = [(None, {})] if sources is None else [found for one in listed(sources) for found in expanded(one)]
+    made = []
+    for number, (source, own) in enumerate(every):
+        name = str(own.pop("name", "")) or (folder_name(own["image"]) if "image" in own else f"{number:04d}")
+        folder = Path(out_dir) if alone else Path(out_dir) / folder_name(name)
+        made.append(Job(source, folder, {**parameters, **own}))
+    names = [job.folder for job in made]
+    twice = sorted({folder.name for folder in names if names.count(folder) > 1})
+    if twice:
+        raise ValueError(
+            f"{len(twice)} of {len(made)} sources share a file name with others, such as {twice[0]}; run them with different "
+            "out_dir, or give a table with a column name."
+        )
+    return made
+
+
+def is_one(sources):
+    """Whether sources are a single one."""
+    return isinstance(sources, (str, Path)) or len(sources) == 1
+
+
+def listed(sources):
+    """Sources as a list of str."""
+    return [str(sources)] if isinstance(sources, (str, Path)) else [str(source) for source in sources]
+
+
+def is_plain(sources):
+    """Whether the only source is a file or a sample, and no folder, pattern or table."""
+    (source,) = listed(sources)
+    return expanded(source) == [(source, {"image": located(source)})]
+
+
+def expanded(source):
+    """What one source stands for: list of a name to show and parameters."""
+    path = Path(source).expanduser()
+    if source.startswith("sample:") or (path.is_file() and path.suffix.lower() not in (".csv", ".yaml", ".yml")):
+        return [(source, {"image": located(source)})]
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in KINDS and p.is_file())
+        if not found:
+            raise ValueError(f"folder {source} holds no image; files that end in {', '.join(KINDS)} are.")
+    elif path.suffix.lower() == ".csv" and path.is_file():
+        return of_table(path)
+    elif path.is_file():
+        return of_yaml(path)
+    elif glob.has_magic(source):
+        found = sorted(map(Path, glob.glob(str(path), recursive=True)))
+        if not found:
+            raise ValueError(f"{source} matches no file; mind quotes, or give a folder.")
+    else:
+        return [(source, {"image": located(source)})]  # its run will say that it does not exist
+    return [(str(p), {"image": located(p)}) for p in found]
+
+
+def of_table(path):
+    """Runs of a CSV with a row of parameters each; images lie beside it unless their path says otherwise."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} can't be read as a table ({error}); give a CSV with a header of parameters.") from error
+    rows = [{key: yaml.safe_load(value) for key, value in row.items() if value != ""} for row in table.to_dict("records")]
+    return [beside(path, row, number) for number, row in enumerate(rows)]
+
+
+def of_yaml(path):
+    """Runs of a YAML file: one dict of parameters, such as parameters.yaml of the panel, or a list of them."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no YAML ({str(error).splitlines()[0]}); give parameters or a list of them.") from error
+    rows = found if isinstance(found, list) else [found]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path} holds no parameters; give NAME: VALUE, or a list of such.")
+    return [beside(path, dict(row), number) for number, row in enumerate(rows)]
+
+
+def beside(path, row, number):
+    """A name to show and the parameters of a row, its image located from the file that names it."""
+    if "image" in row:
+        image = str(row["image"])
+        near = path.parent / image
+        row["image"] = located(near if near.is_file() else image)
+    return row.get("image", f"{path.name}, row {number + 1}"), row
+
+
+def located(source):
+    """A source that means the same from any working directory."""
+    return str(source) if str(source).startswith("sample:") else str(Path(source).expanduser().absolute())
+
+
+def folder_name(source):
+    """A folder name for a source: ``sample:mos2`` -> sample_mos2, a path -> its file name."""
+    name = re.sub(r"[^\w.-]+", "_", source if source.startswith("sample:") else Path(source).name)
+    return name if name.strip(".") else f"_{name}"
