@@ -60,8 +60,9 @@ class Page(anywidget.AnyWidget):
         if name not in makers:
             raise ValueError(f"{name} is not among the files here; choose one of {', '.join(makers)}.")
         self.made.mkdir(parents=True, exist_ok=True)
-        path = self.made / name
-        makers[name](path)
+        path, partial = self.made / name, self.made / f"partial-{name}"
+        makers[name](partial)
+        os.replace(partial, path)
         self.send({"file": name}, buffers=[path.read_bytes()])
 
     def take(self, name, size, at, part):
