@@ -128,7 +128,7 @@ class Panel:
         """Wait until the figure rests."""
         before = None
         while before != (before := self.picture()):
-            self.page.wait_for_timeout(500)
+            self.page.wait_for_timeout(1000)  # longer than the panel's own rest
         return before
 
     def says(self, text):
