@@ -48,27 +48,29 @@ document.querySelectorAll("th button").forEach((button, k) => button.addEventLis
 )
 
 
-def write(path, title, table):
-    """Write the page under a temporary name and rename it.
+def page(out_dir, title, table):
+    """The page as HTML, to lie in ``out_dir``.
 
     Parameters
     ----------
-    path : Path of the HTML file, beside the runs' folders
+    out_dir : Path, where the runs' folders are
     title : str
     table : DataFrame of `runs.run`
+
+    Returns
+    -------
+    str
     """
     names = ["source", "error", *(name for name in table.columns if name not in ("source", "out_dir", "ok", "error", "detail"))]
     rows = []
     for row in table.to_dict("records"):
         cells = [shown(row[name]) for name in names]
         folder = Path(row["out_dir"])
-        link = row["detail"] if not row["ok"] else os.path.relpath(folder, path.parent) + "/"
+        link = row["detail"] if not row["ok"] else os.path.relpath(folder, out_dir) + "/"
         drawn = picture(folder) if row["ok"] else None
-        drawn = drawn and quote(os.path.relpath(drawn, path.parent))
+        drawn = drawn and quote(os.path.relpath(drawn, out_dir))
         rows.append({"source": row["source"], "ok": row["ok"], "cells": cells, "link": quote(link), "picture": drawn})
-    partial = path.with_suffix(".partial")
-    partial.write_text(_PAGE.render(title=title, names=names, rows=rows, done=int(table["ok"].sum())), encoding="utf-8")
-    os.replace(partial, path)
+    return _PAGE.render(title=title, names=names, rows=rows, done=int(table["ok"].sum()))
 
 
 def shown(value):

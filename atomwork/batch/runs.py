@@ -127,7 +127,7 @@ def tabled(title, out_dir, every, results, alone):
     table = pd.DataFrame(rows)
     if not alone:
         whole(out_dir / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
-        index.write(out_dir / "index.html", title, table)
+        whole(out_dir / "index.html", index.page(out_dir, title, table))
     return table
 
 

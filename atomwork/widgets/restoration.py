@@ -72,8 +72,7 @@ class RestorationPanel(Part):
 
     def dragged(self, event):
         """The wipe follows a mouse whose button is down."""
-        toolbar = self.stage.canvas.toolbar
-        if event.button == 1 and event.inaxes is self.ax and not (toolbar is not None and toolbar.mode):
+        if event.button == 1 and event.inaxes is self.ax and not self.stage.zooming:
             self.wipe.value = float(np.clip((event.xdata + 0.5) / self.editing.pixels.shape[1], 0, 1))
 
     def show(self):

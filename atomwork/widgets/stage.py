@@ -57,6 +57,11 @@ class Stage:
         self.canvas.stage = self
         self.canvas.mpl_connect("draw_event", self.drawn)
 
+    @property
+    def zooming(self):
+        """Whether the toolbar has the mouse, to zoom or to pan."""
+        return self.canvas.toolbar is not None and bool(self.canvas.toolbar.mode)
+
     def move(self, *artists):
         """Take artists among those that move, which the figure itself then leaves out."""
         for artist in artists:

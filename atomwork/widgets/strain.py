@@ -146,9 +146,7 @@ class StrainPanel(Part):
 
     def press(self, event):
         """A button went down on the map."""
-        toolbar = self.stage.canvas.toolbar
-        zooms = toolbar is not None and toolbar.mode
-        self.start = (event.ydata, event.xdata) if event.inaxes is self.ax and not zooms else None
+        self.start = (event.ydata, event.xdata) if event.inaxes is self.ax and not self.stage.zooming else None
 
     def release(self, event):
         """It went up again: the rectangle between is the reference."""

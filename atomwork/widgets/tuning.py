@@ -226,8 +226,7 @@ class TuningPanel:
 
     def press(self, event):
         """A button went down on the image."""
-        toolbar = self.overlay.canvas.toolbar
-        looks = self.mode.value == LOOK or (toolbar is not None and toolbar.mode)
+        looks = self.mode.value == LOOK or self.overlay.zooming
         self.start = (event.ydata, event.xdata) if event.inaxes is self.overlay.ax and not looks else None
 
     def drag(self, event):
