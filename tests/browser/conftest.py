@@ -32,7 +32,7 @@ QUIET_LAB = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium():
     assert CHROMIUM, "no Chromium; make test installs it by the system's packages"
     with sync_playwright() as playwright:
@@ -69,7 +69,7 @@ def server(command, folder, port):
         process.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def images(tmp_path_factory):
     """A folder of a user's images, one of them a link to elsewhere."""
     folder = tmp_path_factory.mktemp("images")
@@ -79,7 +79,7 @@ def images(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def voila(tmp_path_factory, images):
     folder, port = tmp_path_factory.mktemp("voila"), free_port()
     command = ["atomwork.app", str(images), "--results", str(folder / "results"), "--port", str(port), "--token", TOKEN]
@@ -87,7 +87,7 @@ def voila(tmp_path_factory, images):
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("lab"), free_port()
     (folder / "notebooks").mkdir()
