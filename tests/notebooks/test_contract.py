@@ -24,6 +24,7 @@ CONTRACT = {
     "07_train_atomgan": {"max_steps", "resume_from"},
     "08_defects": {"image", "model", "lower_bound"},
     "13_tune": {"image", "folder", "lower_bound", "window_size", "edits"},
+    "14_movie": {"movie", "frames", "frame_time", "max_step", "model", "lower_bound"},
 }
 
 

@@ -35,6 +35,10 @@ WRITES = {
     },
     "08_defects": {"defects.csv", "phases.csv", "fronts.csv", "junction.png", "segmentation.png", "summary.json"},
     "13_tune": {"parameters.yaml", "columns.csv", "overlay.png", "summary.json"},
+    "14_movie": {
+        *("tracks.csv", "lifetimes.csv", "summary.json"),
+        *(f"{name}.png" for name in ("drift", "frames", "history", "survival")),
+    },
 }
 
 
