@@ -92,8 +92,9 @@ class Adversarial(pl.LightningModule):
         return [torch.optim.Adam(party.parameters(), **settings) for party in (self.drawing, self.judging)]
 
     def chance(self):
-        """Random numbers of the present step: the same in a run that was killed and resumed."""
-        state = np.random.SeedSequence(self.hparams.seed, spawn_key=(self.global_step,)).generate_state(1, np.uint64)
+        """Random numbers of the present step: the same in a run that was killed and resumed, others in every process."""
+        key = (self.global_step, self.global_rank) if self.global_rank else (self.global_step,)
+        state = np.random.SeedSequence(self.hparams.seed, spawn_key=key).generate_state(1, np.uint64)
         return torch.Generator(self.device).manual_seed(int(state[0] >> 1))
 
     def training_step(self, batch, _):
@@ -112,9 +113,11 @@ class Adversarial(pl.LightningModule):
 
     def validation_step(self, batch, index):
         """The drawing networks' losses on images that they don't learn from, the same drawn into the same each time."""
-        chance = torch.Generator(self.device).manual_seed(index)
+        number = index * self.trainer.world_size + self.global_rank
+        chance = torch.Generator(self.device).manual_seed(number)
         losses = self.drawers_losses(batch, self.draw(batch, chance), chance)
-        self.log_dict({f"val_{name}": loss for name, loss in losses.items()}, batch_size=batch.image.shape[1])
+        named = {f"val_{name}": loss for name, loss in losses.items()}
+        self.log_dict(named, batch_size=batch.image.shape[1], sync_dist=True)
 
     def descend(self, optimizer, losses, rate="learning_rate"):
         """One step down the sum of losses; one that is no number stops the training before, and says which rate to lower."""

@@ -10,6 +10,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from atomwork.models import shares
 from atomwork.models.networks import halved
 from atomwork.simulation import datasets
 
@@ -39,21 +40,16 @@ class ImageStream(pl.LightningDataModule):
         """Where images are made: beside the model, unless worker processes make them."""
         return "cpu" if self.workers else self.trainer.strategy.root_device
 
-    def share(self, batches):
-        """Which of a number of batches are this process's."""
-        return range(self.trainer.global_rank, batches, self.trainer.world_size)
-
     def train_dataloader(self):
-        """The batches of the current epoch."""
-        each, first = self.trainer.world_size, self.trainer.current_epoch * self.steps_per_epoch
-        last = min(first + self.steps_per_epoch, self.max_steps)
-        batches = self.share(last * each)[first:]
-        images = self.images(self.recipe, self.batch_size // each, self.seed, batches, self.device())
+        """This process's part of the current epoch."""
+        mine = shares.training(self.trainer, self.steps_per_epoch, self.max_steps)
+        images = self.images(self.recipe, self.batch_size // self.trainer.world_size, self.seed, mine, self.device())
         return DataLoader(images, batch_size=None, num_workers=self.workers, worker_init_fn=single_thread)
 
     def val_dataloader(self):
-        """The fixed validation set."""
-        images = datasets.validation_batches(self.share(self.validation_batches), self.batch_size, self.device())
+        """This process's part of the fixed validation set."""
+        mine = shares.validation(self.trainer, self.validation_batches)
+        images = datasets.validation_batches(mine, self.batch_size, self.device())
         return DataLoader(images, batch_size=None, num_workers=self.workers, worker_init_fn=single_thread)
 
 
@@ -93,6 +89,7 @@ def train(
     validation_batches=10,
     resume_from=None,
     devices=1,
+    nodes=1,
     progress=True,
 ):
     """Train a model on images made on the fly.
@@ -109,8 +106,9 @@ def train(
     workers : int, processes that make images; 0 makes them on the model's device
     validation_batches : int
     resume_from : path of a checkpoint (out_dir/last.ckpt of the killed run); a fresh start if None
-    devices : int, GPUs, or processes on a CPU, that share each batch; more than one in scripts only. On a CPU two
+    devices : int, GPUs of a node, or processes on its CPU, that share each batch; more than one in scripts only. On a CPU two
         processes of one thread with ``workers=0`` are faster than two threads
+    nodes : int, machines, each of which runs the same script, as Slurm's ``srun`` starts it
     progress : bool, show a progress bar
 
     Returns
@@ -122,8 +120,7 @@ def train(
     FileNotFoundError : the checkpoint to resume from does not exist
     ValueError : the run to resume was to end before ``max_steps``; a batch that can't be shared
     """
-    if batch_size % devices:
-        raise ValueError(f"a batch of {batch_size} images can't be shared by {devices} devices; give a multiple of {devices}.")
+    check_shared(batch_size, devices * nodes)
     stream = ImageStream(
         recipe or datasets.RECIPES["simulated"],
         images=images,
@@ -135,12 +132,20 @@ def train(
         validation_batches=validation_batches,
     )
     best = ModelCheckpoint(out_dir, filename="best", monitor="val_f1", mode="max", enable_version_counter=False)
-    settings = {"gradient_clip_val": 1.0, "callbacks": [best], "devices": devices}
+    settings = {"gradient_clip_val": 1.0, "callbacks": [best], "devices": devices, "nodes": nodes}
     with cores_left_by(workers):
         return fit(model, stream, out_dir, resume_from=resume_from, progress=progress, **settings)
 
 
-def fit(model, stream, out_dir, *, resume_from=None, progress=True, devices=1, callbacks=(), **settings):
+def check_shared(batch_size, processes):
+    """Refuse a batch of which processes can't have an equal share."""
+    if batch_size % processes:
+        raise ValueError(
+            f"a batch of {batch_size} images can't be shared by {processes} devices; give a multiple of {processes}."
+        )
+
+
+def fit(model, stream, out_dir, *, resume_from=None, progress=True, devices=1, nodes=1, callbacks=(), **settings):
     """Train a model on a stream of batches, from the start or from where a run was killed.
 
     Parameters
@@ -148,7 +153,7 @@ def fit(model, stream, out_dir, *, resume_from=None, progress=True, devices=1, c
     model : LightningModule
     stream : LightningDataModule with the attributes ``max_steps`` and ``steps_per_epoch``
     out_dir : path for checkpoints and metrics
-    resume_from, progress, devices : see `train`
+    resume_from, progress, devices, nodes : see `train`
     callbacks : sequence of pytorch_lightning.Callback, beside the checkpoint ``last.ckpt`` after every epoch
     settings : further ones of pytorch_lightning.Trainer
 
@@ -162,7 +167,7 @@ def fit(model, stream, out_dir, *, resume_from=None, progress=True, devices=1, c
     # one that keeps the best alone would write nothing for as long as the score does not rise
     latest = ModelCheckpoint(out_dir, filename="last", enable_version_counter=False)
     trainer = pl.Trainer(
-        **hardware(devices),
+        **hardware(devices, nodes, model.automatic_optimization),
         max_steps=stream.max_steps,
         reload_dataloaders_every_n_epochs=1,
         logger=CSVLogger(out_dir, name="metrics", version=len(list((out_dir / "metrics").glob("version_*")))),
@@ -180,23 +185,33 @@ def fit(model, stream, out_dir, *, resume_from=None, progress=True, devices=1, c
     return read_metrics(out_dir)
 
 
-def hardware(devices):
-    """What a Trainer has to know of processors: the GPU if there is one, and how processes share it or the CPU."""
+def hardware(devices, nodes, whole):
+    """What a Trainer has to know of processors: the GPU if there is one, and how processes share it or the CPU.
+
+    ``whole`` : bool, every step moves all parameters
+    """
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    shared = "ddp" if whole else "ddp_find_unused_parameters_true"
     return {
         "accelerator": accelerator,
         "devices": devices,
-        "strategy": "ddp" if devices > 1 else "auto",
+        "num_nodes": nodes,
+        "strategy": shared if devices * nodes > 1 else "auto",
         "use_distributed_sampler": False,  # the images' seeds share them out
         "precision": precision(accelerator),
     }
 
 
 def check_resumable(checkpoint, max_steps):
-    """Refuse a checkpoint that is missing or whose learning rate was to end before ``max_steps``."""
+    """Refuse a checkpoint that is missing, isn't one, or whose learning rate was to end before ``max_steps``."""
     if not Path(checkpoint).is_file():
         raise FileNotFoundError(f"resume_from={checkpoint} does not exist; give the last.ckpt of the run to go on with.")
-    planned = torch.load(checkpoint, weights_only=True)["hyper_parameters"]["max_steps"]
+    try:
+        planned = torch.load(checkpoint, weights_only=True)["hyper_parameters"]["max_steps"]
+    except Exception as error:  # whatever its parser trips over, and all code that a pickle would run
+        raise ValueError(
+            f"resume_from={checkpoint} is no checkpoint of a training here ({type(error).__name__}); give the last.ckpt of one."
+        ) from error
     if max_steps > planned:
         raise ValueError(f"max_steps={max_steps} is beyond the {planned} planned for {checkpoint}; give at most {planned}.")
 

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from atomwork.columns import bragg
 from atomwork.columns.polarity import polarity
+from atomwork.models import shares
 from atomwork.models.adversarial import Unpaired
 from atomwork.models.networks.lattice import unrepeated
 from atomwork.models.networks.translation import BRIGHTEST
@@ -199,15 +200,16 @@ class UnpairedStream(pl.LightningDataModule):
         self.max_steps, self.steps_per_epoch, self.validation_batches = max_steps, steps_per_epoch, validation_batches
 
     def train_dataloader(self):
-        """The batches of the current epoch."""
-        first = self.trainer.current_epoch * self.steps_per_epoch
-        return self.loader(self.domains, self.seed, range(first, min(first + self.steps_per_epoch, self.max_steps)))
+        """This process's part of the current epoch."""
+        mine, each = shares.training(self.trainer, self.steps_per_epoch, self.max_steps), self.trainer.world_size
+        return self.loader(self.domains, self.batch_size // each, self.seed, mine)
 
     def val_dataloader(self):
-        """The fixed validation crops, the same for every seed."""
-        return self.loader(self.validation, VALIDATION_SEED, range(self.validation_batches))
+        """This process's part of the fixed validation crops, the same for every seed."""
+        mine = shares.validation(self.trainer, self.validation_batches)
+        return self.loader(self.validation, self.batch_size, VALIDATION_SEED, mine)
 
-    def loader(self, domains, seed, batches):
+    def loader(self, domains, batch_size, seed, batches):
         """The batches of those numbers, where the model is."""
         device = self.trainer.strategy.root_device
-        return DataLoader(UnpairedCrops(domains, self.batch_size, seed, batches, device, self.side), batch_size=None)
+        return DataLoader(UnpairedCrops(domains, batch_size, seed, batches, device, self.side), batch_size=None)
