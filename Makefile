@@ -9,7 +9,7 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 
-.PHONY: help run test lint bench app lab full clean chromium
+.PHONY: help run test lint bench app lab full audit clean chromium
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,11 @@ lab: $(READY) ## the notebooks in JupyterLab
 
 full: $(READY) ## every notebook with its full parameters (hours on a CPU), or those of NOTEBOOKS="04_detect …"
 	$(PY) -m tests.notebooks.full results/full $(NOTEBOOKS)
+
+audit: ## ask the Python Packaging Authority's database whether a pinned package has a known hole
+	$(PYTHON) -m venv results/audit
+	results/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	results/audit/bin/python -m pip_audit --disable-pip --no-deps -r requirements.lock -r requirements-samples.lock
 
 clean: ## remove results and the environment
 	rm -rf results .venv .pytest_cache .ruff_cache build ./*.egg-info

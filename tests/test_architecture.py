@@ -12,6 +12,8 @@ FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
 FLOORS = {
     "image": 0,  # what flows between all floors
     "micrograph": 1,
+    "reading": 1,
+    "reading": 0.5,
     "weights": 1,
     "simulation": 2,
     "columns": 3,
@@ -19,10 +21,12 @@ FLOORS = {
     "analysis": 5,
     "figures": 6,
     "strain_figures": 6.5,  # draws by those
+    "track_figures": 6.5,
+    "train": 7,
     "widgets": 7,
     "app": 7,
     "batch": 7,
-    "report": 7,
+    "report": 6.8,  # batches summarise by it
 }
 BARE = {"torch", "pytorch_lightning", "numpy", "scipy", "skimage", "safetensors", "pandas", "atomwork"}
 ABOUT_OTHER_LIBRARIES = {

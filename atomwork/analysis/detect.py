@@ -149,8 +149,8 @@ def look(image, *, model="atomid", views=1):
     return looked(image, model, views)[0]
 
 
-def looked(image, model, views, **reading):
-    """The map of `look` and the columns read off it.
+def looked(image, model, views, refine=True):
+    """The map of `look` and the columns read off it at the published bound, whatever bound the caller reads it at later.
 
     Where a quick map does not explain the image, the network looks at it again at 32 bits.
 
@@ -160,13 +160,13 @@ def looked(image, model, views, **reading):
     """
     for quick in (True, False) if in_hardware() else (False,):
         seen = confidence_map(image, model=model, views=views, quick=quick)
-        table, apart = columns(image, seen, **reading), window(seen) / 2
+        table, apart = columns(image, seen, refine=refine), window(seen) / 2
         if len(table) < FEW or "dispersion" not in table.attrs or not residual.unexplained(image, table, apart):
             return seen, table
     again = confidence_map(residual.left(image, table), model=model, views=views, quick=False)
     if again.dark == seen.dark:
         twice = replace(seen, again=again)
-        more = columns(image, twice, **reading)
+        more = columns(image, twice, refine=refine)
         if residual.explains(image, table, more, apart):
             return twice, more
     return seen, table
@@ -196,7 +196,7 @@ def measured_spacing(table, predicted):
     return float(np.median(neighbours.nearest_distance(table[["y", "x"]])))
 
 
-def locate(image, *, model="atomid", views=1, **reading):
+def locate(image, *, model="atomid", views=1, lower_bound=EVEN, window_size=None, refine=True):
     """Columns of an array as `detect` finds them, without a warning: for those who judge them anyway.
 
     Parameters
@@ -204,9 +204,12 @@ def locate(image, *, model="atomid", views=1, **reading):
     image : (H, W) float array, intensity [arb.]
     model : str, see `weights.load`
     views : int, see `detect`
-    reading : see `columns`
+    lower_bound, window_size, refine : see `columns`
     """
-    return looked(image, model, views, **reading)[1]
+    seen, table = looked(image, model, views, refine)
+    if (lower_bound, window_size) != (EVEN, None):
+        return columns(image, seen, lower_bound=lower_bound, window_size=window_size, refine=refine)
+    return table
 
 
 def detect(image, *, model="atomid", views=1, lower_bound=0.1, window_size=None, refine=True):

@@ -1,4 +1,4 @@
-"""``python -m atomwork.batch NOTEBOOK [SOURCE ...] --out-dir DIR [-p NAME=VALUE ...] [-f FILE.yaml]``."""
+"""``python -m atomwork.batch NOTEBOOK|detect [SOURCE ...] --out-dir DIR [-p NAME=VALUE ...] [-f FILE.yaml]``."""
 
 import argparse
 import sys
@@ -10,22 +10,26 @@ from atomwork import batch
 
 
 def main(arguments=None):
-    """Run a notebook over sources; the exit code says whether all went well."""
+    """Run a notebook, or detection alone, over sources; the exit code says whether all went well."""
     parser = argparse.ArgumentParser(prog="python -m atomwork.batch", description=batch.__doc__)
-    parser.add_argument("notebook")
+    parser.add_argument("notebook", help="path of a notebook, or the word detect: columns alone, without a notebook")
     parser.add_argument("sources", nargs="*", help="image files, sample:NAME, folders, patterns, or tables of parameters")
     parser.add_argument("--out-dir", required=True)
     parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("-f", "--file", help="YAML file of parameters")
-    parser.add_argument("--scheduler", help="address of a Dask scheduler; this machine's cores if not given")
+    parser.add_argument("--scheduler", help="slurm, pbs, sge, or the address of a Dask scheduler; this machine if not given")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine, or jobs in a queue")
     options = parser.parse_args(arguments)
     try:
         parameters = yaml.safe_load(Path(options.file).read_text(encoding="utf-8")) or {} if options.file else {}
         for pair in options.parameter:
             name, _, value = pair.partition("=")
             parameters[name] = yaml.safe_load(value)
-        asked = {"parameters": parameters, "scheduler": options.scheduler}
-        table = batch.run(options.notebook, options.sources or None, options.out_dir, **asked)
+        asked = {"parameters": parameters, "scheduler": options.scheduler, "n_workers": options.workers}
+        if options.notebook == "detect":
+            table = batch.detect(options.sources or None, options.out_dir, **asked)
+        else:
+            table = batch.run(options.notebook, options.sources or None, options.out_dir, **asked)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     for row in table.itertuples():

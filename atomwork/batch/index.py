@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment
 
+SHOWN = 5000  # rows; a browser takes seconds to sort many more
 THUMBNAILS = ("overlay.png", "segmentation.png", "strain.png")  # the first of them that a run wrote, else any picture
 _PAGE = Environment(autoescape=True).from_string(
     """<!doctype html>
@@ -22,7 +23,8 @@ img { height: 96px; } .failed td { background: #fff0e6; }
 </head>
 <body>
 <h1>{{ title }}</h1>
-<p>{{ done }} of {{ rows|length }} complete.{% if done < rows|length %} Those that are not say why.{% endif %}</p>
+<p>{{ done }} of {{ total }} complete.{% if done < total %} Those that are not say why.{% endif %}
+{% if rows|length < total %}The first {{ rows|length }} are shown, failed ones first; summary.csv has all.{% endif %}</p>
 <table>
 <thead><tr><th></th>{% for name in names %}<th><button>{{ name }}</button></th>{% endfor %}</tr></thead>
 <tbody>
@@ -62,7 +64,9 @@ def page(out_dir, title, table):
     str
     """
     names = ["source", "error", *(name for name in table.columns if name not in ("source", "out_dir", "ok", "error", "detail"))]
-    rows = []
+    rows, total, done = [], len(table), int(table["ok"].sum())
+    if total > SHOWN:
+        table = table.sort_values("ok", kind="stable").head(SHOWN)
     for row in table.to_dict("records"):
         cells = [shown(row[name]) for name in names]
         folder = Path(row["out_dir"])
@@ -70,7 +74,7 @@ def page(out_dir, title, table):
         drawn = picture(folder) if row["ok"] else None
         drawn = drawn and quote(os.path.relpath(drawn, out_dir))
         rows.append({"source": row["source"], "ok": row["ok"], "cells": cells, "link": quote(link), "picture": drawn})
-    return _PAGE.render(title=title, names=names, rows=rows, done=int(table["ok"].sum()))
+    return _PAGE.render(title=title, names=names, rows=rows, done=done, total=total)
 
 
 def shown(value):

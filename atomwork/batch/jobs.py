@@ -44,7 +44,7 @@ def jobs(sources, out_dir, parameters):
     every = [(None, {})] if sources is None else [found for one in listed(sources) for found in expanded(one)]
     made = []
     for number, (source, own) in enumerate(every):
-        name = str(own.pop("name", "")) or (folder_name(own["image"]) if "image" in own else f"{number:04d}")
+        name = str(own.pop("name", "")) or default_name(own, number)
         folder = Path(out_dir) if alone else Path(out_dir) / folder_name(name)
         made.append(Job(source, folder, {**parameters, **own}))
     names = [job.folder for job in made]
@@ -129,6 +129,12 @@ def beside(path, row, number):
 def located(source):
     """A source that means the same from any working directory."""
     return str(source) if str(source).startswith("sample:") else str(Path(source).expanduser().absolute())
+
+
+def default_name(parameters, number):
+    """A name for a run that has none: that of its image and frame, or its number."""
+    frame = f".{parameters['frame']:04d}" if isinstance(parameters.get("frame"), int) else ""
+    return folder_name(parameters["image"]) + frame if "image" in parameters else f"{number:04d}"
 
 
 def folder_name(source):

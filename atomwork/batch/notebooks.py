@@ -9,6 +9,8 @@ import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
+from atomwork.batch.disk import check_writable
+
 
 class NotebookError(RuntimeError):
     """A notebook that stopped; the message is its own last sentence, ``detail`` its traceback."""
@@ -41,16 +43,6 @@ def check(notebook, parameters):
         raise ValueError(
             f"{Path(notebook).name} has no parameter {', '.join(map(repr, unknown))}; it takes {', '.join(sorted(known))}."
         )
-
-
-def check_writable(out_dir):
-    """Refuse an output folder that can't be written, without leaving anything in it."""
-    existing = next(p for p in (out_dir, *out_dir.parents) if p.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise PermissionError(f"out_dir={out_dir} can't be written ({error.strerror}); choose a folder of your own.") from error
 
 
 def execute(notebook, out_dir, parameters, progress=True):

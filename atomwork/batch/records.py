@@ -10,12 +10,27 @@ from atomwork import weights
 RECORD = "run.json"
 
 
-def fingerprint(notebook, parameters):
-    """A hash of a notebook, its parameters, the files that they name, and the registered weights.
+def identity(stage):
+    """A hash of what all results of a stage follow from: what it does, and the registered weights.
 
     Parameters
     ----------
-    notebook : path
+    stage : stages.Notebook or stages.Detection
+
+    Returns
+    -------
+    str, hexadecimal
+    """
+    known = {name: row["sha256"] for name, row in weights.registry().items()}
+    return digest([type(stage).__name__, stage.identity(), known])
+
+
+def fingerprint(identity, parameters):
+    """A hash of all that a result follows from: an `identity`, its parameters, and the files that they name.
+
+    Parameters
+    ----------
+    identity : str
     parameters : dict
 
     Returns
@@ -23,8 +38,11 @@ def fingerprint(notebook, parameters):
     str, hexadecimal
     """
     files = {name: weights.sha256(value) for name, value in parameters.items() if is_file(value)}
-    known = {name: row["sha256"] for name, row in weights.registry().items()}
-    parts = [weights.sha256(notebook), parameters, files, known]
+    return digest([identity, parameters, files])
+
+
+def digest(parts):
+    """SHA-256 of JSON values, in hexadecimal."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -59,21 +77,3 @@ def read(folder, asked):
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and found.get("fingerprint") == asked else None
-
-
-def summary(folder):
-    """The plain numbers and words of a run's summary.json, by name; those of nested ones as ``outer.inner``."""
-    try:
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return dict(flat(found)) if isinstance(found, dict) else {}
-
-
-def flat(values, before=""):
-    """Names and values of nested dicts, lists left out."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{before}{name}.")
-        elif isinstance(value, (int, float, str, bool)):
-            yield f"{before}{name}", value

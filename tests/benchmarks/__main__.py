@@ -1,6 +1,18 @@
 """`make bench`: what README promises, measured in one run and printed as tables."""
 
-from tests.benchmarks import accuracy, defects, generation, labelling, large, panel, simulation, speed, strain, sublattices
+from tests.benchmarks import (
+    accuracy,
+    batch,
+    defects,
+    generation,
+    labelling,
+    large,
+    panel,
+    simulation,
+    speed,
+    strain,
+    sublattices,
+)
 
 if __name__ == "__main__":
     for table in (
@@ -19,6 +31,10 @@ if __name__ == "__main__":
         strain.gpa_speed,
         strain.gpa_memory,
         panel.slider_to_overlay,
+        batch.throughput,
+        batch.overhead,
+        batch.memory,
+        batch.empty_tasks,
         labelling.noisiest_frames,
         labelling.series_speed,
         simulation.hrtem_speed,

@@ -1,0 +1,107 @@
+"""Batches: what two cores give over one, what a frame and a task cost beside detection, and whether memory stays."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+from dask.system import CPU_COUNT
+from distributed import Client
+from threadpoolctl import threadpool_limits
+
+from atomwork import batch, micrograph
+from atomwork.analysis import detect
+from atomwork.batch import records, runs, workers
+from atomwork.batch.jobs import Job
+from atomwork.batch.stages import Detection
+from tests.benchmarks.large import frame
+
+FRAMES, MANY, EMPTY = 60, 1000, 100_000
+
+
+def frames(folder, count, side=1020):
+    """Files of as many different frames of the same lattice."""
+    image, _ = frame(side)
+    for number in range(count):
+        np.save(folder / f"frame{number:04}.npy", np.roll(image, (7 * number, 3 * number), (0, 1)))
+    return folder
+
+
+def throughput():
+    """Frames a second of one worker and of two, each batch with its own workers, their start and the tables included."""
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        source = frames(Path(scratch), FRAMES)
+        for count in (1, 2):
+            with workers.of(None, count, FRAMES) as cluster:
+                batch.detect(source, Path(scratch) / f"warm{count}", scheduler=cluster, progress=False)  # each loads the model
+                start = time.perf_counter()
+                batch.detect(source, Path(scratch) / f"out{count}", scheduler=cluster, progress=False)
+                rows.append({"workers": count, "frames per s": FRAMES / (time.perf_counter() - start)})
+    table = pd.DataFrame(rows)
+    gain = table["frames per s"][1] / table["frames per s"][0]
+    return f"Batch of 1020² frames with 7225 columns: two workers give {gain:.2f} × one, {CPU_COUNT} cores", table
+
+
+def overhead():
+    """What a frame costs in a batch beside detection, by one thread in one process."""
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
+        for side in (510, 1020):
+            folder = Path(scratch) / str(side)
+            folder.mkdir()
+            source, stage = sorted(frames(folder, 20, side).iterdir()), Detection()
+            identity, differences = records.identity(stage), []
+            for number, path in enumerate(source):
+                recorded = micrograph.load(path)
+                start = time.perf_counter()
+                found = detect.detect(recorded)
+                middle = time.perf_counter()
+                job = Job(str(path), folder / f"out{number}", {"image": str(path)})
+                assert runs.one(stage, job, identity, folder)["ok"]
+                differences.append((middle - start, time.perf_counter() - middle))
+            alone, whole = np.median(differences[2:], 0)
+            extra = np.median(np.subtract(*np.transpose(differences[2:])[::-1]))
+            row = {"side [px]": side, "columns": len(found), "detect [ms]": 1e3 * alone, "in a batch [ms]": 1e3 * whole}
+            rows.append({**row, "difference [ms]": 1e3 * extra})
+    return "A frame of a batch without a notebook, beside its detection: reading, tables, thumbnail, record", pd.DataFrame(rows)
+
+
+def memory():
+    """Memory of a worker over a thousand frames."""
+    seen = []
+    with tempfile.TemporaryDirectory() as scratch, workers.of(None, 1, MANY) as cluster, Client(cluster) as client:
+        source, stage = sorted(frames(Path(scratch), MANY // 10, 510).iterdir()), Detection()
+        identity, (pid,) = records.identity(stage), client.run(lambda: psutil.Process().pid).values()
+        worker = psutil.Process(pid)
+        tasks = (
+            (stage, Job(str(path), Path(scratch) / f"out{k}", {"image": str(path)}), identity)
+            for k, path in enumerate(source * 10)
+        )
+        for _, future in runs.ended(client, runs.one, tasks):
+            assert future.result()["ok"]
+            seen.append(worker.memory_info().rss / 1e6)
+    blocks = pd.DataFrame({"frames": range(1, MANY + 1), "MB": seen})
+    slope = 100 * np.polyfit(blocks["frames"][MANY // 5 :], blocks["MB"][MANY // 5 :], 1)[0]
+    table = blocks.groupby((blocks["frames"] - 1) // 100).agg({"frames": "last", "MB": "median"})
+    return f"Memory of a worker over {MANY} frames of 510²: {slope:+.2f} MB per 100 frames after the first 200", table
+
+
+def nothing():
+    """An empty task."""
+
+
+def empty_tasks():
+    """What the scheduler itself takes for a task."""
+    with workers.of(None, None, EMPTY) as cluster, Client(cluster) as client:
+        for _ in runs.ended(client, nothing, [()] * 2000):
+            pass
+        start, before = time.perf_counter(), psutil.Process().memory_info().rss
+        for _ in runs.ended(client, nothing, [()] * EMPTY):
+            pass
+        task = (time.perf_counter() - start) / EMPTY
+        grown = (psutil.Process().memory_info().rss - before) / 1e6
+    rows = [{"tasks": EMPTY, "ms each": 1e3 * task, "tasks per s": 1 / task, "scheduler and client grew by [MB]": grown}]
+    return "Empty tasks through a batch's scheduler, client and two workers on two cores", pd.DataFrame(rows)
