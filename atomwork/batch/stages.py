@@ -88,7 +88,7 @@ class Detection:
         folder.mkdir(parents=True, exist_ok=True)
         export.to_csv(columns, folder / "columns.csv")
         partial = folder / "overlay.partial"
-        thumbnail.draw(recorded.image, columns).save(partial, "PNG")
+        thumbnail.draw(recorded.image, columns).save(partial, "PNG", compress_level=1)
         os.replace(partial, folder / "overlay.png")
         return {"image": recorded.name, "model": how.get("model", "atomid"), **found, "warning": " ".join(sentences(warned))}
 

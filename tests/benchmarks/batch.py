@@ -21,9 +21,9 @@ from tests.benchmarks.large import frame
 FRAMES, MANY, EMPTY = 60, 1000, 100_000
 
 
-def frames(folder, count, side=1020):
+def frames(folder, count, side=1012, spacing=22):
     """Files of as many different frames of the same lattice."""
-    image, _ = frame(side)
+    image, _ = frame(side, spacing)
     for number in range(count):
         np.save(folder / f"frame{number:04}.npy", np.roll(image, (7 * number, 3 * number), (0, 1)))
     return folder
@@ -42,17 +42,17 @@ def throughput():
                 rows.append({"workers": count, "frames per s": FRAMES / (time.perf_counter() - start)})
     table = pd.DataFrame(rows)
     gain = table["frames per s"][1] / table["frames per s"][0]
-    return f"Batch of 1020² frames with 7225 columns: two workers give {gain:.2f} × one, {CPU_COUNT} cores", table
+    return f"Batch of 1012² frames with 2116 columns: two workers give {gain:.2f} × one, {CPU_COUNT} cores", table
 
 
 def overhead():
     """What a frame costs in a batch beside detection, by one thread in one process."""
     rows = []
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
-        for side in (510, 1020):
-            folder = Path(scratch) / str(side)
+        for side, spacing in ((510, 12), (1012, 22), (1020, 12)):
+            folder, locks = Path(scratch) / f"{side} {spacing}", Path(scratch)
             folder.mkdir()
-            source, stage = sorted(frames(folder, 20, side).iterdir()), Detection()
+            source, stage = sorted(frames(folder, 20, side, spacing).iterdir()), Detection()
             identity, differences = records.identity(stage), []
             for number, path in enumerate(source):
                 recorded = micrograph.load(path)
@@ -60,7 +60,7 @@ def overhead():
                 found = detect.detect(recorded)
                 middle = time.perf_counter()
                 job = Job(str(path), folder / f"out{number}", {"image": str(path)})
-                assert runs.one(stage, job, identity, folder)["ok"]
+                assert runs.one(stage, job, identity, locks)["ok"]
                 differences.append((middle - start, time.perf_counter() - middle))
             alone, whole = np.median(differences[2:], 0)
             extra = np.median(np.subtract(*np.transpose(differences[2:])[::-1]))
@@ -73,7 +73,7 @@ def memory():
     """Memory of a worker over a thousand frames."""
     seen = []
     with tempfile.TemporaryDirectory() as scratch, workers.of(None, 1, MANY) as cluster, Client(cluster) as client:
-        source, stage = sorted(frames(Path(scratch), MANY // 10, 510).iterdir()), Detection()
+        source, stage = sorted(frames(Path(scratch), MANY // 10, 510, 12).iterdir()), Detection()
         identity, (pid,) = records.identity(stage), client.run(lambda: psutil.Process().pid).values()
         worker = psutil.Process(pid)
         tasks = (

@@ -13,12 +13,12 @@ from atomwork.analysis import detect
 SPACING = 12  # px, at which no image is reduced before the network sees it
 
 
-def frame(side=1020):
+def frame(side=1020, spacing=SPACING):
     """Counts of a square lattice that goes on across the sides, and how many columns it has."""
     rng = np.random.default_rng(5)
     axis = np.arange(side)
-    profile = np.exp(-((axis % SPACING - SPACING / 2) ** 2) / (2 * 2.0**2))
-    return rng.poisson(50 * (0.05 + np.outer(profile, profile))).astype(np.float32), (side // SPACING) ** 2
+    profile = np.exp(-((axis % spacing - spacing / 2) ** 2) / (2 * (spacing / 6) ** 2))
+    return rng.poisson(50 * (0.05 + np.outer(profile, profile))).astype(np.float32), (side // spacing) ** 2
 
 
 def detect_repeated(times):

@@ -53,3 +53,15 @@ def test_markers_lie_on_calibrated_axes(columns):
     markers = export.to_markers(columns)
     signal.add_marker(markers, permanent=True, plot_marker=False)
     assert np.allclose(markers.kwargs["offsets"], 0.2 * columns[["x", "y"]])
+
+
+def test_tables_of_any_kind_are_written_as_pandas_writes_them(tmp_path, rng):
+    numbers = rng.normal(size=50) * 10.0 ** rng.integers(-12, 12, 50)
+    numbers[:5] = np.nan, np.inf, -np.inf, -0.0, 1e6
+    table = pd.DataFrame({"y": numbers, "x": numbers.astype(np.float32), "count": np.arange(50), "kind": 'V_S, "odd"\nö'})
+    table = table.assign(sure=numbers > 0, name=["a", None] * 25, **{"a, b": 1})
+    export.to_csv(table, tmp_path / "ours.csv")
+    table.to_csv(tmp_path / "theirs.csv", index=False, float_format="%.6g", lineterminator="\n")
+    assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
+    export.to_csv(table[:0], tmp_path / "ours.csv")
+    assert pd.read_csv(tmp_path / "ours.csv").columns.tolist() == list(table)
