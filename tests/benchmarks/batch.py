@@ -18,7 +18,7 @@ from atomwork.batch.jobs import Job
 from atomwork.batch.stages import Detection
 from tests.benchmarks.large import frame
 
-FRAMES, MANY, EMPTY = 60, 1000, 100_000
+FRAMES, MANY, EMPTY = 200, 1000, 100_000
 
 
 def frames(folder, count, side=1012, spacing=22):
