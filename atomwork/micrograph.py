@@ -1,18 +1,26 @@
 """Images with their scale, from any microscope file."""
 
+import math
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
 import hyperspy.api as hs
 import numpy as np
 from scipy.ndimage import zoom
+from tifffile import TiffFile, TiffPageSeries
 
+from atomwork import reading
 from atomwork.image import Micrograph
 
 ANGSTROMS = {"pm": 1e-2, "Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "μm": 1e4, "mm": 1e7, "m": 1e10}
 SQUARE = 1e-3  # relative difference of the samplings along y and x up to which pixels count as square
+PARTS = 2**12  # in which a frame may be stored; 1 s
+OBLONG = 20  # times as long as wide that a pixel may be
+RESAMPLED = 2**25  # pixels up to which an image is resampled, in 4 s
 GREY = 0.02  # share of the range by which the channels of a grey image saved in colour may differ
 KINDS = (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".tif", ".tiff", ".hspy", ".h5", ".hdf5", ".png", ".bmp", ".npy")
 AMBIGUOUS = {".h5", ".hdf5"}  # endings that several readers claim; HyperSpy's own is meant
@@ -63,7 +71,7 @@ def samples():
 
 
 def load(source, frame=None):
-    """Read one image.
+    """Read one image, in 2 GB of memory; of a stack of more than 256 MB, the frame that is asked for alone.
 
     Parameters
     ----------
@@ -77,20 +85,20 @@ def load(source, frame=None):
     Raises
     ------
     FileNotFoundError : no such file or sample
-    ValueError : unreadable, a stack without ``frame``, colour, complex, empty, constant, NaN
+    ValueError : unreadable, too large, a stack without ``frame``, colour, complex, empty, constant, NaN
     """
     source = str(source)
     sample = find_sample(source.removeprefix("sample:")) if source.startswith("sample:") else None
     path = package_folder(sample) / sample.path if sample else Path(source).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{source} does not exist; give the path of an image file or one of {sample_names()}.")
-    image, scales, metadata = read(path)
+    image, scales, metadata = read(path, frame)
     name = path.name if sample is None else source
     image = single_image(image, frame, name)
     pixels = np.array(scales[-2:], float)  # None becomes NaN
     if sample is not None and sample.pixel_size:
         pixels[:] = sample.pixel_size
-    return Micrograph(*squared(image, pixels), name, metadata)
+    return Micrograph(*squared(image, pixels, name), name, metadata)
 
 
 def sample_names():
@@ -113,42 +121,112 @@ def package_folder(sample):
     return Path(find_spec(sample.package).submodule_search_locations[0])
 
 
-def read(path):
+def read(path, frame=None):
     """Array, scale of every axis [Å or None] and metadata of a file.
+
+    Of a stack too large to be read whole, ``frame`` alone is read; without it, the array tells no more than its shape.
 
     Raises
     ------
     ValueError : the file can't be read, or holds several images of different kinds
     """
-    try:
+    with told(path):
         if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False), (None, None), {}
-        signals = hs.load(path, file_format="HSPY") if path.suffix.lower() in AMBIGUOUS else hs.load(path)
-    except Exception as error:  # readers raise whatever their parser trips over
-        reason = str(error).strip().splitlines()
-        raise ValueError(
-            f"{path.name} can't be read as {path.suffix or 'a file without ending'} "
-            f"({reason[0] if reason else type(error).__name__}); export it again or convert it to tif."
-        ) from error
-    images = [s for s in (signals if isinstance(signals, list) else [signals]) if s.data.ndim >= 2]
-    if len(images) != 1:
-        titles = [s.metadata.General.title or "untitled" for s in images]
-        raise ValueError(
-            f"{path.name} holds {len(images)} images ({', '.join(titles)}); export the one you want to a file of its own."
-        )
-    signal = images[0]
+            return np.lib.format.open_memmap(path, mode="r"), (None, None), {}  # loads no pickle
+        large = reading.stated(path) > reading.WHOLE
+        signals = hs.load(path, lazy=large, file_format="HSPY" if path.suffix.lower() in AMBIGUOUS else None)
+        signals = signals if isinstance(signals, list) else [signals]
+        files = [file for s in signals for file in opened(s.data)] if large else []
+    try:
+        with told(path):
+            images = [s for s in signals if s.data.ndim >= 2]
+            titles = ", ".join(shown(s.metadata.General.title) or "untitled" for s in images)
+        if len(images) != 1:
+            found = f"{len(images)} images ({titles})" if images else "no image"
+            raise ValueError(f"{path.name} holds {found}; export the one you want to a file of its own.")
+        with told(path):
+            return described(images[0], path, frame, large)
+    finally:
+        for file in files:
+            file.close()
+        for signal in signals:  # lies in circles of references, and would keep its pixels until they are searched for
+            signal.data = np.empty(0)
+
+
+def described(signal, path, frame, large):
+    """What `read` returns of the one image in a file; a ``large`` one was loaded lazily."""
     axes = list(signal.axes_manager.navigation_axes)[::-1] + list(signal.axes_manager.signal_axes)[::-1]
-    scales = [ANGSTROMS[str(a.units)] * abs(a.scale) if str(a.units) in ANGSTROMS else None for a in axes]
-    return signal.data, scales, signal.metadata.as_dictionary()
+    scales = [float(ANGSTROMS[str(a.units)] * abs(a.scale)) if str(a.units) in ANGSTROMS else None for a in axes]
+    data, metadata = signal.data, signal.metadata.as_dictionary()
+    if not large:
+        return data, scales, metadata
+    if data.ndim == 3 and frame is not None and -len(data) <= frame < len(data):
+        if data.dtype.names:
+            raise ValueError(f"a stack in colour takes more than {reading.WHOLE} bytes")
+        data = page(path, frame) if path.suffix.lower() in (".tif", ".tiff") else data[frame]
+    return computed(data) if data.ndim == 2 else data, scales, computed(metadata)
+
+
+def opened(lazy):
+    """The files that a lazy array is read from."""
+    for task in lazy.dask.values():
+        for held in (task, *getattr(task, "args", ())):
+            if isinstance(held, h5py.Dataset):
+                yield held.file
+            elif isinstance(held, TiffPageSeries):
+                yield held.parent
+
+
+def page(path, frame):
+    """One frame (H, W) of a stack in a tif file."""
+    with TiffFile(path) as tiff:
+        [series] = tiff.series
+        if series.dataoffset is not None:
+            return np.array(series.asarray(out="memmap")[frame])
+        if len(series) != series.shape[0]:
+            raise ValueError(f"its {series.shape[0]} frames lie in {len(series)} pages")
+        reading.strips(series[range(len(series))[frame]], path.stat().st_size)
+        return series.asarray(key=range(len(series))[frame])
+
+
+def computed(lazy):
+    """A lazy array, or all that lie in a dictionary, read from the file."""
+    if isinstance(lazy, dict):
+        return {key: computed(value) for key, value in lazy.items()}
+    if not hasattr(lazy, "npartitions"):
+        return lazy
+    if lazy.npartitions > PARTS:
+        raise ValueError(f"an image is stored in {lazy.npartitions} pieces, more than {PARTS}")
+    return lazy.compute(scheduler="synchronous")
+
+
+@contextmanager
+def told(path):
+    """Whatever a parser trips over, in one sentence: readers raise what they like, down to an exit."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        lines = str(error).replace(str(path.absolute()), path.name).replace(str(path), path.name).strip().splitlines()
+        kind = "" if isinstance(error, ValueError | OSError) and lines else f"{type(error).__name__}: "
+        reason = (kind + shown(lines[0] if lines else "")).rstrip(": ")
+        ending = path.suffix or "a file without ending"
+        raise ValueError(f"{path.name} can't be read as {ending} ({reason}); export it again or convert it to tif.") from error
+
+
+def shown(text, letters=120):
+    """A text from a file, as a message can hold it."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(text)).strip()
+    return text if len(text) <= letters else text[:letters] + "…"
 
 
 def single_image(image, frame, name):
-    """The (H, W) float32 image that an array holds; see `load` for what is refused."""
-    if image.dtype.names:  # HyperSpy's rgb: one field per channel
-        image = np.stack([image[c] for c in image.dtype.names if c != "A"], -1)
-        image = grey(image, name)
+    """The (H, W) image of real numbers that an array holds; see `load` for what is refused."""
+    if image.size == 0:
+        raise ValueError(f"{name} is empty (shape {image.shape}); export it again.")
+    if image.dtype.names:
+        image = grey(channels(image, name), name)
     if image.ndim == 3 and frame is None and image.shape[-1] in (3, 4) and image.dtype == np.uint8:
-        image = grey(image[..., :3], name)
+        image = grey(np.moveaxis(image[..., :3], -1, 0), name)
     if image.ndim == 3 and frame is not None:
         if not -len(image) <= frame < len(image):
             raise ValueError(f"frame={frame} is outside {name}, which holds {len(image)} frames; give 0…{len(image) - 1}.")
@@ -156,40 +234,67 @@ def single_image(image, frame, name):
     if image.ndim != 2:
         asked = f"; choose one with frame=0…{len(image) - 1}" if image.ndim == 3 else "; save the image you want as a file"
         raise ValueError(f"{name} holds an array of shape {image.shape}, not one image{asked}.")
-    if image.size == 0:
-        raise ValueError(f"{name} is empty (shape {image.shape}); export it again.")
+    limit(image.shape, name)
     if np.iscomplexobj(image):
         raise ValueError(f"{name} is complex ({image.dtype}); save its modulus or phase as a real image.")
-    image = np.asarray(image, np.float64)
-    broken = np.count_nonzero(~np.isfinite(image))
-    if broken:
+    if image.dtype.kind not in "biuf":
+        raise ValueError(f"{name} holds {shown(image.dtype)}, not numbers; export it as an image of integers or floats.")
+    return measured(image, name)
+
+
+def limit(shape, name):
+    """Refuse an image of more pixels than are held."""
+    if math.prod(shape) > reading.LARGEST:
+        raise ValueError(f"{name} has {' × '.join(map(str, shape))} pixels, more than {reading.LARGEST}; crop or bin it.")
+
+
+def channels(records, name):
+    """The channels (3, …) of a picture in HyperSpy's form, a record of R, G, B for each pixel."""
+    names = set(records.dtype.names)
+    if not {"R", "G", "B"} <= names <= set("RGBA") or {records.dtype[c].str[1:] for c in names} - {"u1", "u2"}:
+        raise ValueError(f"{name} holds records of {shown(records.dtype)}, not numbers; save the image you want as an array.")
+    return np.stack([records[channel] for channel in "RGB"])
+
+
+def measured(image, name):
+    """The image (H, W), found to be finite and to vary, in the numbers of single precision that analysis takes."""
+    if broken := np.count_nonzero(~np.isfinite(image)):
         raise ValueError(f"{name} holds {broken} NaN or infinite pixels; replace or crop them first.")
-    if np.ptp(image) == 0:
-        raise ValueError(f"{name} is constant ({image.flat[0]:g} everywhere); there is nothing to analyse.")
+    low, high = float(image.min()), float(image.max())
+    most = float(np.finfo(np.float32).max) / 2
+    if max(-low, high) > most:
+        raise ValueError(f"{name} holds values up to {max(-low, high):.2g}, beyond {most:.2g}; divide them before you save it.")
+    if np.float32(low) == np.float32(high):
+        raise ValueError(f"{name} is constant ({low:g}, to 7 digits); there is nothing to analyse, give another image.")
     return image
 
 
 def grey(channels, name):
-    """The one image that a grey picture saved in colour holds, (H, W, 3) -> (H, W)."""
-    channels = channels.astype(float)
-    difference = np.ptp(channels, axis=-1).max() / max(np.ptp(channels), 1e-12)
+    """The one image that a grey picture saved in colour holds, (3, H, W) -> (H, W)."""
+    limit(channels.shape[1:], name)
+    difference = np.ptp(channels, axis=0).max() / max(np.ptp(channels), 1e-12)
     if difference > GREY:
         raise ValueError(
             f"{name} is a colour picture (its channels differ by up to {difference:.0%} of the range), "
             "which is not an intensity; export the image in grey."
         )
     warnings.warn(f"{name} is saved in colour; its channels were averaged to one grey image.", UserWarning, stacklevel=4)
-    return channels.mean(-1)
+    return channels.mean(0, dtype=np.float32)
 
 
-def squared(image, pixels):
+def squared(image, pixels, name):
     """The image as float32 with square pixels, and their side [Å] or None.
 
     ``pixels`` (2,) holds the sampling along y and x [Å], NaN where the file gives none.
     """
-    if np.isnan(pixels).any():
+    if not (np.isfinite(pixels).all() and pixels.min() > 0):
         return image.astype(np.float32), None
     side = float(pixels.min())
     if pixels.max() > side * (1 + SQUARE):
-        image = zoom(image, pixels / side, order=3, mode="nearest", grid_mode=True)
+        if pixels.max() > side * OBLONG or image.size * pixels.max() / side > RESAMPLED:
+            raise ValueError(
+                f"{name} states pixels of {pixels[0]:.3g} × {pixels[1]:.3g} Å, which make more than {RESAMPLED} squares or are "
+                f"more than {OBLONG} times as long as wide; correct its scale or save it with square pixels."
+            )
+        image = zoom(np.asarray(image, np.float64), pixels / side, order=3, mode="nearest", grid_mode=True)
     return image.astype(np.float32), side

@@ -1,5 +1,6 @@
 """Files in, one calibrated image out; everything else is refused in one sentence."""
 
+import h5py
 import hyperspy.api as hs
 import numpy as np
 import pytest
@@ -96,6 +97,87 @@ def test_every_bad_input_has_its_sentence(tmp_path, rng):
             micrograph.load(tmp_path / name)
         assert "\n" not in str(caught.value)
         assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(("array", "sentence"), [
+    (np.arange(6.0).reshape(2, 3) * 1e300, "values up to 5e[+]300, beyond 1.7e[+]38; divide"),
+    (np.arange(6.0).reshape(2, 3) * 1e-300, "constant"),  # no two of them differ as float32
+    (2**40 + np.arange(6).reshape(2, 3), "constant"),
+    (np.array([[b"a", b"b"]]), "not numbers"),
+    (np.zeros((2, 3), "M8[s]"), "not numbers"),
+    (np.zeros((2, 3), [("height", "f4"), ("phase", "f4")]), "records of .*height"),
+    (np.zeros((2, 3), [("R", "f4"), ("G", "f4"), ("B", "f4")]), "records of .*R"),
+    (np.zeros((3, 0)), "is empty"),
+])  # fmt: skip
+def test_an_array_that_is_no_image_is_refused(tmp_path, array, sentence):
+    np.save(tmp_path / "array.npy", array)
+    with pytest.raises(ValueError, match=rf"array.npy .*{sentence}"):
+        micrograph.load(tmp_path / "array.npy")
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_an_image_too_large_to_analyse_is_refused_unread(tmp_path, colours):
+    np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.uint8, (10_001, 10_000, *colours))  # a hole on the disk
+    with pytest.raises(ValueError, match="10001 × 10000 pixels, more than 100000000; crop or bin"):
+        micrograph.load(tmp_path / "large.npy")
+
+
+@pytest.mark.parametrize("scale", [0.5, 1e-30])
+def test_pixels_far_from_square_are_refused(tmp_path, image, scale):
+    signal = hs.signals.Signal2D(image)
+    for axis, sampling in zip(signal.axes_manager.signal_axes, (scale, 0.02), strict=True):  # x, y
+        axis.scale, axis.units = sampling, "nm"
+    signal.save(tmp_path / "needles.hspy")
+    with pytest.raises(ValueError, match="more than 20 times as long as wide; correct its scale"):
+        micrograph.load(tmp_path / "needles.hspy")
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # HyperSpy numbers the pixels by it
+@pytest.mark.parametrize("scale", [0.0, np.inf, np.nan])
+def test_a_scale_that_is_none_gives_no_pixel_size(tmp_path, image, scale):
+    loaded = micrograph.load(saved(tmp_path, image, scale=scale))
+    assert loaded.pixel_size is None
+    assert np.array_equal(loaded.image, image)
+
+
+def test_a_frame_stored_in_too_many_pieces_is_refused(tmp_path):
+    with h5py.File(saved(tmp_path, np.eye(30, 40, dtype=np.float32)), "a") as file:
+        group = next(iter(file["Experiments"].values()))
+        del group["data"]
+        group.create_dataset("data", (30, 40), "u1", chunks=(60_000, 60_000), maxshape=(None, None))
+    with pytest.raises(ValueError, match="pieces of 3600000000 bytes"):
+        micrograph.load(tmp_path / "image.hspy")
+
+
+def test_what_a_reader_says_is_cut_to_one_line_without_its_folder(tmp_path, monkeypatch):
+    def fails(path, **_):
+        raise RuntimeError(f"{path} is broken\x07 at\nbyte 7")
+
+    monkeypatch.setattr(micrograph.hs, "load", fails)
+    (tmp_path / "a.ser").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"^a.ser can't be read as .ser \(RuntimeError: a.ser is broken  at\); export it"):
+        micrograph.load(tmp_path / "a.ser")
+
+
+@pytest.mark.parametrize("raised", [SystemExit(), MemoryError(), RecursionError(), OverflowError("too large")])
+def test_whatever_a_reader_raises_is_told(tmp_path, monkeypatch, raised):
+    def fails(*_, **__):
+        raise raised
+
+    monkeypatch.setattr(micrograph.hs, "load", fails)
+    (tmp_path / "a.ser").write_bytes(b"")
+    with pytest.raises(ValueError, match=rf"a.ser can't be read as .ser \({type(raised).__name__}"):
+        micrograph.load(tmp_path / "a.ser")
+
+
+def test_an_interrupt_is_left_alone(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(micrograph.hs, "load", interrupted)
+    (tmp_path / "a.ser").write_bytes(b"")
+    with pytest.raises(KeyboardInterrupt):
+        micrograph.load(tmp_path / "a.ser")
 
 
 def test_a_sample_whose_package_is_missing_says_how_to_get_it(monkeypatch):

@@ -1,0 +1,101 @@
+"""Of a stack too large to be read whole, the frame that is asked for is read alone."""
+
+import gc
+from pathlib import Path
+
+import h5py
+import numpy as np
+import psutil
+import pytest
+import tifffile
+
+from atomwork import micrograph, reading
+from tests.fuzz.hierarchies import berkeley, hyperspy
+from tests.fuzz.runs import Worker
+from tests.fuzz.seeds import mrc, sound
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the mrc reader leaves that to Python
+FRAMES, SIDE, ASKED = 2100, 1024, 1234
+STACKS = ["dm3 stack", "dm4 stack", "velox stack.emd", "berkeley stack.emd", "stack.hspy", "pages.tiff", "deflated pages.tiff",
+          "imagej stack.tiff", "mrc stack", "stack.npy"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory):
+    return {seed.name: seed for seed in sound(tmp_path_factory.mktemp("sound"))}
+
+
+def told(metadata):
+    """Metadata without the time of reading."""
+    return {key: value for key, value in metadata.get("General", {}).items() if key != "FileIO"} | {
+        "Signal": metadata.get("Signal")
+    }
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_frame_is_the_same_read_alone(tmp_path, monkeypatch, seeds, name):
+    path = tmp_path / f"stack{seeds[name].ending}"
+    path.write_bytes(seeds[name].content)
+    whole = [micrograph.load(path, frame=frame) for frame in range(3)]
+    monkeypatch.setattr(reading, "WHOLE", 4000)  # bytes: a frame takes as many
+    for frame in (0, 1, 2, -1, -3):
+        alone = micrograph.load(path, frame=frame)
+        assert np.array_equal(alone.image, whole[frame].image)
+        assert alone.pixel_size == whole[frame].pixel_size
+        assert told(alone.metadata) == told(whole[frame].metadata)
+    with pytest.raises(ValueError, match=r"choose one with frame=0…2"):
+        micrograph.load(path)
+    with pytest.raises(ValueError, match=r"frame=3 is outside .* 3 frames"):
+        micrograph.load(path, frame=3)
+    assert micrograph.read(path)[0].shape == (3, *whole[0].image.shape)
+    gc.collect()
+    assert path not in {Path(file.path) for file in psutil.Process().open_files()}
+
+
+def sparse(path, header, image):
+    """A file of `FRAMES` frames behind a header, all of them holes but the one asked for."""
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + FRAMES * image.nbytes)
+        file.seek(len(header) + ASKED * image.nbytes)
+        file.write(image.tobytes())
+
+
+def write_mrc(path, image):
+    header = bytearray(mrc(image, 6)[:1024])
+    header[8:12] = FRAMES.to_bytes(4, "little")
+    sparse(path, bytes(header), image)
+
+
+def write_npy(path, image):
+    np.lib.format.open_memmap(path, "w+", image.dtype, (FRAMES, *image.shape))[ASKED] = image
+
+
+def write_tif(path, image):
+    tifffile.memmap(path, shape=(FRAMES, *image.shape), dtype=image.dtype, bigtiff=True)[ASKED] = image
+
+
+def write_hspy(path, image):
+    hyperspy(path, shape=(FRAMES, *image.shape), chunks=(1, *image.shape))
+    with h5py.File(path, "a") as file:
+        file["Experiments/grid/data"][ASKED] = image
+        file["Experiments/grid/axis-0"].attrs["navigate"] = True
+
+
+def write_emd(path, image):
+    berkeley(path, shape=(*image.shape, FRAMES), chunks=(*image.shape, 1))
+    with h5py.File(path, "a") as file:
+        file["signals/grid/data"][..., ASKED] = image.T
+
+
+@pytest.mark.parametrize("write", [write_mrc, write_npy, write_tif, write_hspy, write_emd], ids=lambda write: write.__name__)
+def test_a_frame_of_a_stack_larger_than_the_memory(tmp_path, seeds, rng, write):
+    image = rng.integers(0, 60_000, (SIDE, SIDE), dtype=np.uint16)
+    assert FRAMES * image.nbytes > 2 * 2**30  # what the worker may take
+    path = tmp_path / f"large.{write.__name__.removeprefix('write_')}"
+    write(path, image)
+    assert np.array_equal(micrograph.load(path, frame=ASKED).image, image)
+    with Worker(tmp_path, seeds.values()) as worker:
+        answer = worker.load(Path(path), ASKED)
+    assert answer.error is None
+    assert answer.grown < 2**26  # bytes; the frame takes 2**21, and half as much again as float32
