@@ -23,7 +23,7 @@ from atomwork.batch.stages import Detection, Notebook
 
 FAILURES, LOCKS = "failures", ".locks"
 RETRIES = 3  # workers that may die over one job until it is taken to kill them
-AHEAD = 1000  # jobs that the scheduler knows of at a time; its memory doesn't grow with the batch
+AHEAD = 10_000  # jobs that the scheduler knows of at a time: more than a cluster has cores, however many there are
 
 
 def run(notebook, sources, out_dir, *, parameters=None, scheduler=None, n_workers=None, progress=True):
