@@ -17,12 +17,12 @@ LARGEST, SIDE = 10**8, 2**24  # pixels of one image, and along one axis
 WHOLE = 2**28  # bytes up to which a file is read whole, and not only the frame that is asked for
 SEARCHED = 2**25  # bytes at either end of an HDF5 file; 10 ms
 HEAP = re.compile(rb"GCOL\x01...(.{8})", re.DOTALL)  # of texts in an HDF5 file, and its length
+AXIS, SIGNAL = re.compile("/axis-[^/]*$"), re.compile("^/Experiments/[^/]*$|/_sig_[^/]*$")  # in HyperSpy's layout
 DEPTH, ENTRIES = 64, 2**13  # groups within groups, and all that lies in them; each takes 0.1 ms
 PAGES, PIECES = 2**16, 2**17  # of a tif; chunks of an HDF5 dataset, each of which is looked for
 STEPS = 2**21  # numbers and letters among Gatan's tags, which are read one by one; 2 s
 NUMBERS = dict(zip(range(2, 13), "hiHIfdBbbqQ", strict=True))  # what Gatan's tags hold
 RECORD, TEXT, ARRAY = 15, 18, 20  # likewise; ARRAY stands for a group, too
-DESCRIBED = dict.fromkeys(NUMBERS, 1) | {TEXT: 2, RECORD: 4}  # by how many numbers, of an array by two more
 PIXELS = {1: 2, 2: 4, 3: 8, 5: 4, 6: 1, 7: 4, 8: 4, 9: 1, 10: 2, 11: 4, 12: 8, 13: 16, 14: 1, 23: 4, 27: 4, 28: 8}  # bytes
 RASTERS = ("PNG", "BMP", "DIB", "GIF", "JPEG", "MPO", "WEBP", "PPM", "PCX", "MSP", "XBM", "SPIDER")
 
@@ -49,7 +49,7 @@ def flat(shape):
 
 def within(shape, size, held):
     """Refuse an image of ``size`` bytes in a file that ``held`` fewer, or of more pixels than can be held."""
-    states = f"it states {' × '.join(map(str, shape))} pixels"
+    states = f"it states {' × '.join(map(str, shape)) or 'some'} pixels"
     if not 0 <= size <= held or min(shape, default=1) < 0:
         raise ValueError(f"{states} in a file of {held} bytes")
     if max(shape, default=1) > SIDE or (flat(shape) and math.prod(shape) > LARGEST):
@@ -59,8 +59,7 @@ def within(shape, size, held):
 def volume(path):
     """Shape and bytes of the image or stack in an mrc file, in a list."""
     with path.open("rb") as file:
-        header = file.read(96)
-    *shape, mode, extended = struct.unpack("<4i76xi", header)
+        *shape, mode, extended = struct.unpack("<4i76xi", file.read(96))
     size = {1: 2, 2: 4, 4: 8, 6: 2, 12: 2}.get(mode, 1) * math.prod(shape)
     within(shape, 1024 + extended + size if extended >= 0 else -1, path.stat().st_size)
     return [(shape, size)]
@@ -104,10 +103,9 @@ def pages(path):
 
 def strips(page, held):
     """Refuse a page of a tif whose strips or tiles are larger than its file, or than a page may be."""
-    if page and (max(page.databytecounts, default=0) > held or math.prod(page.chunks) > 4 * LARGEST):
-        raise ValueError(
-            f"it states {page.chunks} pixels or {max(page.databytecounts)} bytes in a piece, and holds {held} bytes"
-        )
+    largest = max(page.databytecounts, default=0) if page else 0
+    if largest > held or (page and math.prod(page.chunks) > 4 * LARGEST):
+        raise ValueError(f"it states pieces of {page.chunks} pixels or {largest} bytes in a file of {held} bytes")
 
 
 def directories(path):
@@ -158,17 +156,16 @@ def attributes(item):
     for position in range(h5py.h5a.get_num_attrs(item.id)):
         attribute = h5py.h5a.open(item.id, index=position)
         element(attribute, item)
-        if attribute.name == b"size" and not item.attrs["size"] < SIDE:
+        if attribute.name == b"size" and AXIS.search(item.name) and not item.attrs["size"] < SIDE:
             raise ValueError(f"the size of its axis {item.name} is {item.attrs['size']}")
-        if attribute.name == b"package":
+        if attribute.name == b"package" and SIGNAL.search(item.name):
             extension(item.attrs["package"])
 
 
 def extension(package):
     """Refuse to import what isn't made for HyperSpy, which imports whatever package a file names."""
-    root = str(package).partition(".")[0]
     known = {"", *(signal["module"].partition(".")[0] for signal in ALL_EXTENSIONS["signals"].values())}
-    if root not in known and find_spec(root) is not None:
+    if (root := str(package).partition(".")[0]) not in known and find_spec(root) is not None:
         raise ValueError(f"it asks for {package} to be imported, which is no extension of HyperSpy")
 
 
@@ -182,17 +179,23 @@ def element(entry, item):
 def heaps(path):
     """Walk the texts of an HDF5 file, before or behind its pixels: where a gap is empty, the library never gets on."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        length = len(content)
-        for begin, stop in ((0, SEARCHED), (max(SEARCHED, length - SEARCHED), length)):
+        for begin, stop in ((0, SEARCHED), (max(SEARCHED, len(content) - SEARCHED), len(content))):
             for heap in HEAP.finditer(content, begin, stop):
-                size = int.from_bytes(heap[1], "little")
-                entry, end = heap.end(), heap.start() + size
-                while end <= length and entry + 16 <= end:
+                entry, end = heap.end(), heap.start() + int.from_bytes(heap[1], "little")
+                while end <= len(content) and entry + 16 <= end:
                     number, taken = struct.unpack_from("<H6xQ", content, entry)
                     step = taken if number == 0 else 16 + -(-taken // 8) * 8
                     if step == 0 or entry + step > end:
                         raise ValueError(f"its texts are damaged at byte {entry}")
                     entry += step
+
+
+def texts(item, held):
+    """Look at the lengths of texts in a dataset of HDF5, for which the library takes memory before it looks for them."""
+    for chunk in map(item.id.get_chunk_info, range(item.id.get_num_chunks())):
+        raw = item.id.read_direct_chunk(chunk.chunk_offset)[1] if chunk.size == 16 * math.prod(item.chunks) <= held else b""
+        if any(length > held for (length,) in struct.iter_unpack("<I12x", raw)):
+            raise ValueError(f"its entry {item.name} refers to a text longer than the file")
 
 
 def dataset(item, held):
@@ -207,6 +210,8 @@ def dataset(item, held):
         piece = item.dtype.itemsize * math.prod(item.chunks)
         if pieces > PIECES or piece > 8 * LARGEST:
             raise ValueError(f"its entry {item.name} is stored in {pieces} pieces of {piece} bytes")
+    if item.chunks and item.dtype.kind == "O" and item.id.get_create_plist().get_nfilters() == 0:
+        texts(item, held)
     if size > 2 * LARGEST and not (item.name.rsplit("/")[-1].lower().startswith("data") and item.dtype.kind in "biufcV"):
         raise ValueError(f"its entry {item.name} takes {size} bytes, and isn't the image")
     return size
@@ -242,9 +247,7 @@ class Tags:
         self.steps += steps
         self.at += size
         if size < 0 or self.at > len(self.content) or self.steps > STEPS:
-            raise ValueError(
-                f"its tags state more than the {len(self.content)} bytes of the file, or more than {STEPS} numbers"
-            )
+            raise ValueError(f"its tags state more than the {len(self.content)} bytes of the file, or than {STEPS} numbers")
 
     def group(self, name, depth=0):
         """The numbers of a group by name, its tags passed over."""
@@ -254,8 +257,7 @@ class Tags:
             kind, letters = self.number(">b"), self.number(">h")
             label = self.content[self.at : self.at + letters].decode("latin-1").replace(".", "") or position
             self.passed(letters, 32)
-            pixels = (name, label) == ("ImageData", "Data")
-            found[label] = self.group(label, depth + 1) if kind == ARRAY else self.data(pixels)
+            found[label] = self.group(label, depth + 1) if kind == ARRAY else self.data((name, label) == ("ImageData", "Data"))
         if name == "ImageData":
             self.image(found)
         return found
@@ -265,7 +267,8 @@ class Tags:
         self.passed(self.gap + 4, 0)
         parts, kind = self.number(self.length), self.number(self.length)
         inner = self.number(self.length) if kind == ARRAY else kind
-        if min(parts, 4) != min(DESCRIBED[inner] + 2 * (kind == ARRAY), 4) or (pixels and inner == TEXT):
+        described = {TEXT: 2, RECORD: 4}.get(inner, 1) + 2 * (kind == ARRAY)  # by so many numbers, or more
+        if min(parts, 4) != min(described, 4) or (pixels and inner == TEXT):
             raise KeyError(inner)
         if parts == 1:
             return self.number(self.order + NUMBERS[kind])

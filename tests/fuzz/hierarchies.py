@@ -1,8 +1,10 @@
 """HDF5 files in Berkeley's and HyperSpy's layout that state more than they hold, or lead into the holes of the library."""
 
+from pathlib import Path
+
 import h5py
 
-from tests.fuzz.seeds import SMALL, Seed, written
+from tests.fuzz.seeds import SMALL, Seed, velox, written
 
 
 def hierarchies(folder):
@@ -16,7 +18,7 @@ def hierarchies(folder):
         plain = written(folder, f"bomb{ending}", lambda path, make=make: make(path, texts)).content
         for name, patch in PATCHED.items():
             found.append(Seed(f"bomb {name}{ending}", ending, patch(plain)))
-    return found
+    return [*found, Seed("bomb a long text.emd", ".emd", long_text(folder))]
 
 
 STATED = {
@@ -126,6 +128,14 @@ def overflow(content):
     """A heap of texts whose second entry is so long that its end lies before its begin."""
     entry = content.index(b"GCOL") + 40
     return content[: entry + 8] + b"\xff" * 8 + b"\0" * 400 + content[entry + 416 :]
+
+
+def long_text(folder):
+    """A Velox file whose version is a text of 1.6 GB, by the number that refers to it."""
+    content = written(folder, "bomb.emd", velox).content
+    with h5py.File(Path(folder) / "bomb.emd") as file:
+        at = file["Version"].id.get_chunk_info(0).byte_offset
+    return content[:at] + b"\0\0\0\x60" + content[at + 4 :]
 
 
 def type_without_name(content):

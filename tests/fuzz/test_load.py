@@ -14,6 +14,7 @@ from tests.fuzz.runs import PROGRAM, Answer, Worker
 from tests.fuzz.seeds import Seed
 
 PARTS = 4
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and measured as on Linux")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Of a stack too large to be read whole, the frame that is asked for is read alone."""
 
 import gc
+import sys
 from pathlib import Path
 
 import h5py
@@ -88,6 +89,7 @@ def write_emd(path, image):
         file["signals/grid/data"][..., ASKED] = image.T
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and measured as on Linux")
 @pytest.mark.parametrize("write", [write_mrc, write_npy, write_tif, write_hspy, write_emd], ids=lambda write: write.__name__)
 def test_a_frame_of_a_stack_larger_than_the_memory(tmp_path, seeds, rng, write):
     image = rng.integers(0, 60_000, (SIDE, SIDE), dtype=np.uint16)
@@ -99,3 +101,21 @@ def test_a_frame_of_a_stack_larger_than_the_memory(tmp_path, seeds, rng, write):
         answer = worker.load(Path(path), ASKED)
     assert answer.error is None
     assert answer.grown < 2**26  # bytes; the frame takes 2**21, and half as much again as float32
+
+
+def test_arrays_among_the_metadata_are_read_before_the_file_is_closed(tmp_path, monkeypatch):
+    stack = np.arange(3600, dtype=np.uint16).reshape(3, 30, 40)
+    hyperspy(tmp_path / "stack.hspy", lambda metadata: metadata.create_dataset("dwell_times", data=np.arange(5.0), chunks=(5,)))
+    with h5py.File(tmp_path / "stack.hspy", "a") as file:
+        del file["Experiments/grid/data"]
+        file["Experiments/grid"].create_dataset("data", data=stack, chunks=(1, 30, 40))
+        file.copy("Experiments/grid/axis-1", "Experiments/grid/axis-2")
+    monkeypatch.setattr(reading, "WHOLE", 4000)
+    assert micrograph.load(tmp_path / "stack.hspy", frame=1).metadata["dwell_times"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_frame_in_too_many_pieces_is_refused(tmp_path, monkeypatch):
+    hyperspy(tmp_path / "pieces.hspy", shape=(3, 70, 70), chunks=(1, 1, 1))
+    monkeypatch.setattr(reading, "WHOLE", 4000)
+    with pytest.raises(ValueError, match="stored in 4900 pieces, more than 4096"):
+        micrograph.load(tmp_path / "pieces.hspy", frame=1)

@@ -109,6 +109,14 @@ def test_a_signal_of_an_extension_is_read(tmp_path, package):
     assert np.array_equal(micrograph.load(tmp_path / "extended.hspy").image, SMALL)
 
 
+def test_metadata_may_speak_of_packages_and_sizes(tmp_path):
+    hyperspy(tmp_path / "spoken.hspy")
+    with h5py.File(tmp_path / "spoken.hspy", "a") as file:
+        file["Experiments/grid/metadata"].attrs.update({"package": "numpy", "size": "large"})
+    metadata = micrograph.load(tmp_path / "spoken.hspy").metadata
+    assert (metadata["package"], metadata["size"]) == ("numpy", "large")
+
+
 def link(group, other):
     group["other"] = h5py.ExternalLink(other, "/Experiments/grid")
 
