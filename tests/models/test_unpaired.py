@@ -86,19 +86,27 @@ def test_crops_have_defects_more_often_than_chance():
     assert torch.cat(spots).float().mean() > 0.3
 
 
-def test_every_epoch_goes_on_where_the_last_one_ended(domains):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_epoch_goes_on_where_the_last_one_ended(domains, processes):
+    """And processes share the endless series, each batch in one of them."""
     stream = unpaired.UnpairedStream(domains, domains, batch_size=2, max_steps=5, steps_per_epoch=2)
 
     class Trainer:
         current_epoch, strategy = 0, type("S", (), {"root_device": "cpu"})
+        global_rank, world_size = 0, processes
 
-    stream.trainer, batches = Trainer(), []
-    for Trainer.current_epoch in range(3):
-        batches += list(stream.train_dataloader())
-    whole = unpaired.UnpairedCrops(domains, 2, 0, range(5), side=64)
-    assert len(batches) == 5
-    assert all(torch.equal(batch.image, whole[k].image) for k, batch in enumerate(batches))
-    assert not any(torch.equal(batch.image, batches[0].image) for batch in stream.val_dataloader())
+    stream.trainer = Trainer()
+    whole = unpaired.UnpairedCrops(domains, 2 // processes, 0, range(5 * processes), side=64)
+    for Trainer.global_rank in range(processes):
+        batches = []
+        for Trainer.current_epoch in range(3):
+            batches += list(stream.train_dataloader())
+        assert len(batches) == 5
+        own = range(Trainer.global_rank, 5 * processes, processes)
+        assert all(torch.equal(batch.image, whole[k].image) for k, batch in zip(own, batches, strict=True))
+        unseen = list(stream.val_dataloader())
+        assert len(unseen) == 4 // processes
+        assert not any(torch.equal(batch.image[:, :1], batches[0].image[:, :1]) for batch in unseen)
 
 
 def test_marks_go_along_with_their_crops(domains):
