@@ -12,6 +12,7 @@ FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
 FLOORS = {
     "image": 0,  # what flows between all floors
     "micrograph": 1,
+    "dask_workers": 1,
     "reading": 0.5,
     "weights": 1,
     "simulation": 2,

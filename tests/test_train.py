@@ -1,7 +1,6 @@
 """Training from the command line, as Slurm starts it: two processes of two nodes, which are both this machine."""
 
 import os
-import socket
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ from atomwork import train
 from atomwork.models.training import read_metrics
 from atomwork.simulation import stores
 from atomwork.simulation.recipes import atomgan
+from tests.ports import free_port
 
 DETECTOR = [
     "-p",
@@ -36,12 +36,6 @@ ATOMGAN = [
     "-p",
     "lessons=2",
 ]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def started(nodes, *arguments):

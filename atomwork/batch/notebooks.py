@@ -38,11 +38,14 @@ def parameters_of(notebook):
 def check(notebook, parameters):
     """Refuse parameters that the notebook doesn't have, which papermill would only warn of."""
     known = parameters_of(notebook)
-    unknown = sorted(set(parameters) - known)
+    refuse(Path(notebook).name, set(parameters) - known, known)
+
+
+def refuse(name, unknown, known):
+    """ValueError if there are parameters that what has the name doesn't know."""
     if unknown:
-        raise ValueError(
-            f"{Path(notebook).name} has no parameter {', '.join(map(repr, unknown))}; it takes {', '.join(sorted(known))}."
-        )
+        unknown, known = ", ".join(map(repr, sorted(unknown))), ", ".join(sorted(known))
+        raise ValueError(f"{name} has no parameter {unknown}; it takes {known}.")
 
 
 def execute(notebook, out_dir, parameters, progress=True):

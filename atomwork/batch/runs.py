@@ -15,6 +15,7 @@ from distributed.comm import CommClosedError
 from filelock import FileLock
 from tqdm import tqdm
 
+from atomwork import dask_workers
 from atomwork.batch import index, records, workers
 from atomwork.batch.disk import Full, check_writable, is_full, whole
 from atomwork.batch.jobs import jobs
@@ -129,7 +130,7 @@ def spread(stage, every, identity, cluster, locks, progress):
     # workers may have another working directory
     tasks = ((stage, replace(job, folder=job.folder.absolute()), identity, locks) for job in every)
     try:
-        with bar, workers.client_of(cluster) as client:
+        with bar, dask_workers.client_of(cluster) as client:
             bar.set_postfix_str("waiting for a worker")
             for number, future in ended(client, one, tasks):
                 bar.set_postfix_str("", refresh=False)

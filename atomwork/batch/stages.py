@@ -65,11 +65,7 @@ class Detection:
 
     def check(self, parameters):
         """Refuse parameters that detection doesn't have."""
-        unknown = sorted(set(parameters) - set(self.parameters))
-        if unknown:
-            raise ValueError(
-                f"detect has no parameter {', '.join(map(repr, unknown))}; it takes {', '.join(sorted(self.parameters))}."
-            )
+        notebooks.refuse("detect", set(parameters) - set(self.parameters), self.parameters)
 
     def identity(self):
         """What results follow from beside parameters: str."""

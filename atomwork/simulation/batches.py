@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from atomwork.simulation import carbon, forward, noise, scenes, truth
+from atomwork.simulation import carbon, formation, forward, noise, scenes, truth
 from atomwork.simulation.cells import Cells
 from atomwork.simulation.chance import log_uniform, sometimes
 
@@ -242,9 +242,4 @@ def resampled(image, size):
 
 def seeded_batch(sequence, recipe, count, device="cpu"):
     """`make_batch` from a ``numpy.random.SeedSequence``: the same sequence gives the same bytes."""
-    # not sequence.spawn, which gives other children every time it is called
-    scene_seed, pixel_seed = (
-        np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, child)) for child in (0, 1)
-    )
-    torch_rng = torch.Generator(device).manual_seed(int(pixel_seed.generate_state(1)[0]))
-    return make_batch(np.random.default_rng(scene_seed), torch_rng, recipe, count, device)
+    return make_batch(*formation.generators(sequence, device), recipe, count, device)

@@ -16,20 +16,22 @@ REACH = 4.0  # standard deviations from which a Gaussian blur is cut off
 WAVES = 3  # half-waves across the image of the fastest part of a smooth background
 
 
-def generators(sequence):
+def generators(sequence, device="cpu"):
     """The two sources of chance of one simulated image: for its scene and, independently, for its noise.
 
     Parameters
     ----------
-    sequence : numpy.random.SeedSequence; it stays as it is, so that it gives the same generators again
+    sequence : numpy.random.SeedSequence, or int for one; it stays as it is, so that it gives the same generators again
+    device : torch.device or str, where the noise is drawn
 
     Returns
     -------
-    numpy.random.Generator, torch.Generator on the CPU
+    numpy.random.Generator, torch.Generator on the device
     """
+    sequence = sequence if isinstance(sequence, np.random.SeedSequence) else np.random.SeedSequence(sequence)
     # not sequence.spawn, which gives other children every time it is called
     scene, pixels = (np.random.SeedSequence(sequence.entropy, spawn_key=(*sequence.spawn_key, child)) for child in (0, 1))
-    return np.random.default_rng(scene), torch.Generator().manual_seed(int(pixels.generate_state(1)[0]))
+    return np.random.default_rng(scene), torch.Generator(device).manual_seed(int(pixels.generate_state(1)[0]))
 
 
 def atomgan(image, *, rng, alpha, blur):

@@ -7,7 +7,6 @@ when the chunks are on the disk. So neither the number of workers nor a run that
 import errno
 import hashlib
 import json
-import logging
 import operator
 import os
 import shutil
@@ -22,11 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import zarr
-from dask.system import CPU_COUNT
-from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed import KilledWorker, as_completed
 from distributed.comm import CommClosedError
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
+
+from atomwork import dask_workers
 
 MARKERS = ".done"  # the folder of the markers, empty files that are there or not, never half there
 
@@ -215,27 +215,14 @@ def _images_done(path):
 
 def _draw_blocks(dataset, path, seed, left, scheduler, progress):
     """Draw blocks on the workers of a scheduler; also a single one, which costs 2-4 s and saves a second way to trust."""
-    own = {"n_workers": min(CPU_COUNT, len(left)), "threads_per_worker": 1}
-    # no dashboard; Dask serves its health page all the same, and on a fixed port it would warn of every second run
-    own |= {
-        "dashboard_address": None,
-        "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
-        "silence_logs": logging.CRITICAL,
-    }
     done = dataset.n_images - sum(map(len, left.values()))
     bar = tqdm(total=dataset.n_images, initial=done, desc=dataset.name, unit="image", disable=not progress)
-    with bar, LocalCluster(**own) if scheduler is None else nullcontext(scheduler) as cluster, _client(cluster) as client:
+    workers = dask_workers.local(len(left)) if scheduler is None else nullcontext(scheduler)
+    with bar, workers as cluster, dask_workers.client_of(cluster) as client:
         task = partial(_draw_block, dataset, path, seed)
         # not pure: a task is what it writes, so that no result of an earlier one may stand for it
         for future in as_completed(client.map(task, left.keys(), left.values(), pure=False)):
             bar.update(future.result())
-
-
-def _client(cluster):
-    try:
-        return Client(cluster)
-    except OSError as error:
-        raise ConnectionError(f"no Dask scheduler answers at {cluster}; start one or leave scheduler=None.") from error
 
 
 @contextmanager

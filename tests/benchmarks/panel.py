@@ -10,7 +10,8 @@ from skimage.feature import blob_log
 
 from atomwork.simulation import forward, structures
 from tests.benchmarks.speed import fastest
-from tests.browser.conftest import CHROMIUM, PICTURE, TOKEN, Panel, free_port, open_voila, server
+from tests.browser.conftest import CHROMIUM, PICTURE, TOKEN, Panel, open_voila, server
+from tests.ports import free_port
 
 SEED = 91_700
 # columns, with side [px], pixel [Å] and so few e⁻ in the brightest pixel that columns come and go with the sliders

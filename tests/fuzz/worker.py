@@ -33,7 +33,7 @@ def loaded(path, frame):
             told = {"error": "unsound", "message": f"{found.image.dtype} of shape {found.image.shape}"}
         elif found.pixel_size is not None and not 0 < found.pixel_size < np.inf:
             told = {"error": "unsound", "message": f"pixel_size={found.pixel_size}"}
-    except BaseException as error:
+    except BaseException as error:  # a reader of files may end the process or be interrupted, which is an answer like others
         told = {"error": type(error).__name__, "message": str(error)}
     return told | {"seconds": time.perf_counter() - started, "grown": status("VmHWM") - before}
 

@@ -56,7 +56,6 @@ def test_it_runs(path, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.filterwarnings("ignore")
 def test_what_was_tuned_runs_again_to_the_same_file(tmp_path):
     notebook = FOLDER / "13_tune.ipynb"
     tuned = {"edits": [["move", 100.0, 100.0, 103.0, 101.0], ["add", 300.0, 300.0]], "lower_bound": 0.3}

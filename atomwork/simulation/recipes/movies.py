@@ -72,7 +72,6 @@ def record(recipe, sequence):
     ------
     ValueError : an unknown material, a defect that is no vacancy of it, or times that aren't positive
     """
-    sequence = sequence if isinstance(sequence, np.random.SeedSequence) else np.random.SeedSequence(sequence)
     rng, torch_rng = generators(sequence)
     path = wander(recipe, rng)
     reach = recipe.pixel_size * (recipe.size + 2 * np.abs(path).max()) + 2 * SURROUNDINGS

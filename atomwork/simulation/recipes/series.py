@@ -156,7 +156,6 @@ def record(recipe, sequence):
     -------
     Series
     """
-    sequence = sequence if isinstance(sequence, np.random.SeedSequence) else np.random.SeedSequence(sequence)
     rng, torch_rng = formation.generators(sequence)
     rows = wander(recipe, rng)
     specimen, view, corner = scene(recipe, rows, rng)
