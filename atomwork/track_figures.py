@@ -49,7 +49,7 @@ def draw_drift(axes, drifts, *, pixel_size=None, frame_time=None):
 
     Parameters
     ----------
-    drifts : DataFrame of `tracking.drift`
+    drifts : DataFrame of `frame_drift.by_columns`
     pixel_size, frame_time : float [Å], [s], or None
     """
     (scale, length), (unit, time) = ((pixel_size, "Å") if pixel_size else (1.0, "px")), in_time(frame_time)

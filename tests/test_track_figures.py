@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 from atomwork import figures, track_figures
-from atomwork.analysis import lifetimes, tracking
+from atomwork.analysis import frame_drift, lifetimes, tracking
 from atomwork.analysis.lifetimes import COLUMN, NONE, UNSEEN
 from atomwork.image import Micrograph
 from tests.analysis.test_tracking import SIDE, drawn
@@ -51,7 +51,7 @@ def test_a_track_keeps_its_colour_and_vacancies_are_ringed_where_they_are(rng):
 
 
 def test_drift_is_in_its_units_with_three_deviations(rng):
-    drifts = tracking.drift(drawn(rng, np.full((4, 2), [1.0, -2.0]))[0])
+    drifts = frame_drift.by_columns(drawn(rng, np.full((4, 2), [1.0, -2.0]))[0])
     _, (whole, steps) = figures.panels(2)
     track_figures.draw_drift((whole, steps), drifts, pixel_size=0.5, frame_time=0.1)
     assert (whole.get_xlabel(), whole.get_ylabel()) == ("x [Å]", "y [Å]")

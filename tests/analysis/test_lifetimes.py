@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from atomwork.analysis import lifetimes, tracking
+from atomwork.analysis import lattice_sites, lifetimes, tracking
 from atomwork.analysis.lifetimes import COLUMN, DIM, NONE, UNSEEN
 from atomwork.simulation.recipes import movies
 from tests.analysis.test_tracking import SIDE, SPACING, drawn, lattice
@@ -208,7 +208,7 @@ def test_vacancies_of_drawn_columns_are_found_from_tables_to_events(rng):
     for one in tables:
         one.attrs = {"spacing": SPACING, "pixel_size": 0.2}
     linked = tracking.link(tables)
-    sites = lifetimes.sites(linked, shape=SHAPE)
+    sites = lattice_sites.of_tracks(linked, shape=SHAPE)
     places = lattice(0.2)
     distance = np.hypot(*(sites[["y", "x"]].to_numpy()[:, None] - places).T).min(0)
     assert distance.max() < 0.1 * SPACING
@@ -228,7 +228,7 @@ def test_sites_end_where_the_crystal_does(rng):
     places = lattice(0.2)
     hole = site_at(90, 40)
     tables, _ = drawn(rng, np.zeros((5, 2)), jitter=0.03, missing=0, vacant=[*np.flatnonzero(places[:, 1] > 90), hole])
-    sites = lifetimes.sites(tracking.link(tables), shape=SHAPE)[["y", "x"]].to_numpy()
+    sites = lattice_sites.of_tracks(tracking.link(tables), shape=SHAPE)[["y", "x"]].to_numpy()
     there = places[(places[:, 1] <= 90) & (places > SPACING / 2).all(1) & (places[:, 0] < SIDE - 1 - SPACING / 2)]
     assert len(sites) == pytest.approx(len(there), abs=2)  # some are just within the border and just beyond it
     assert sites[:, 1].max() < 91
@@ -241,7 +241,7 @@ def test_dim_columns_are_vacancies_like_missing_ones(rng):
     for k, one in enumerate(tables):
         one.loc[(one["true"] == lost) & (6 <= k < 15), "amplitude"] *= 0.5
     linked = tracking.link(tables)
-    sites = lifetimes.sites(linked, shape=SHAPE)
+    sites = lattice_sites.of_tracks(linked, shape=SHAPE)
     [event] = lifetimes.events(lifetimes.occupancy(linked, sites, shape=SHAPE)).itertuples()
     assert (event.begin, event.end) == (6, 14)
     assert np.hypot(*(lattice(0.2)[lost] - (event.y, event.x))) < 1
@@ -256,7 +256,7 @@ def test_a_simulated_movie_from_images_to_events():
     linked = tracking.link(tables)
     moved = drawn_movie.places[:, 0] - drawn_movie.places[0, 0]
     assert np.abs(np.array(linked.attrs["drift"]) - moved).max() < 0.1
-    sites = lifetimes.sites(linked, shape=(160, 160))
+    sites = lattice_sites.of_tracks(linked, shape=(160, 160))
     occupancy = lifetimes.occupancy(linked, sites, shape=(160, 160))
     apart = np.hypot(*(sites[["y", "x"]].to_numpy()[:, None] - drawn_movie.places[0]).T).T
     own = apart.min(1) < 2
@@ -277,4 +277,4 @@ def test_what_tells_no_lifetime_has_its_sentence(rng):
     for one in few:
         one.attrs = tables[0].attrs
     with pytest.raises(ValueError, match=r"columns tell no lattice; give 40 or more"):
-        lifetimes.sites(tracking.link(few), shape=SHAPE)
+        lattice_sites.of_tracks(tracking.link(few), shape=SHAPE)

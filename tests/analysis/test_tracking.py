@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from atomwork.analysis import tracking
+from atomwork.analysis import frame_drift, tracking
 from atomwork.simulation.recipes import movies
 
 SPACING, SIDE = 12.0, 180  # px
@@ -94,7 +94,7 @@ def test_drift_is_that_of_construction_within_its_error():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         steps = rng.normal([2.1, 2.8], 0.3, (5, 2))
-        found = tracking.drift(drawn(rng, steps)[0])
+        found = frame_drift.by_columns(drawn(rng, steps)[0])
         error, told = found[["dy", "dx"]].to_numpy()[1:] - steps, found[["dy_std", "dx_std"]].to_numpy()[1:]
         pulls.append(error / told)
         along.append((error * steps).sum(1) / np.sqrt(((told * steps) ** 2).sum(1)))
@@ -120,18 +120,18 @@ def test_half_a_lattice_vector_is_the_limit_of_a_step_without_a_guess(rng):
     short, long = (drawn(rng, length * steps, jitter=0.02, missing=0)[0] for length in (3.5, 6.5))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.allclose(tracking.drift(short)[["dy", "dx"]][1:], 3.5 * steps, atol=0.3)
-    with pytest.warns(tracking.Ambiguous, match=r"frame 1, one of 5: a step of 5\.\d+ px is near half a lattice vector"):
-        found = tracking.drift(long)
+        assert np.allclose(frame_drift.by_columns(short)[["dy", "dx"]][1:], 3.5 * steps, atol=0.3)
+    with pytest.warns(frame_drift.Ambiguous, match=r"frame 1, one of 5: a step of 5\.\d+ px is near half a lattice vector"):
+        found = frame_drift.by_columns(long)
     assert np.allclose(found[["dy", "dx"]][1:], (6.5 - SPACING) * steps, atol=0.3)
     assert found["rival"][1:].to_numpy() == pytest.approx(6.5, abs=0.6)
-    assert np.allclose(tracking.drift(long, guess=5 * steps)[["dy", "dx"]][1:], 6.5 * steps, atol=0.3)
+    assert np.allclose(frame_drift.by_columns(long, guess=5 * steps)[["dy", "dx"]][1:], 6.5 * steps, atol=0.3)
 
 
 def test_vacancies_in_common_tell_a_step_beyond_the_limit(rng):
     inside = np.flatnonzero(((lattice(0.2) > 25) & (lattice(0.2) < SIDE - 45)).all(1))
     tables, path = drawn(rng, [[4.0, 6.5]], jitter=0.02, missing=0.01, vacant=rng.choice(inside, 16, replace=False))
-    found = tracking.drift(tables)
+    found = frame_drift.by_columns(tables)
     assert np.allclose(found.loc[1, ["y", "x"]].to_numpy(float), path[1], atol=0.2)
 
 
@@ -142,7 +142,7 @@ def test_images_tell_a_step_beyond_the_limit():
     assert np.hypot(*step) > 1.58 / movie.pixel_size
     assert (movie.occupied[0] == movie.occupied[1]).all()
     assert (~movie.occupied[0]).sum() >= 8
-    assert np.allclose(tracking.by_images(*movie.frames), step, atol=0.1)
+    assert np.allclose(frame_drift.by_images(*movie.frames), step, atol=0.1)
 
 
 def test_gaps_are_closed_as_long_as_asked(rng):
@@ -175,7 +175,7 @@ def test_an_empty_frame_is_tolerated(rng):
     assert shares(linked)[0] == 1
     assert shares(linked)[1] > 0.99
     assert np.abs(np.array(linked.attrs["drift"]) - path).max() < 1.0
-    assert tracking.drift(tables).loc[4, "dy_std"] != tracking.drift(tables).loc[4, "dy_std"]  # NaN
+    assert frame_drift.by_columns(tables).loc[4, "dy_std"] != frame_drift.by_columns(tables).loc[4, "dy_std"]  # NaN
 
 
 def test_no_columns_at_all_and_one_frame(rng):
@@ -205,9 +205,9 @@ def test_what_cannot_be_linked_has_its_sentence(rng):
     with pytest.raises(ValueError, match=r"max_gap=-1 is no number of frames"):
         tracking.link(tables, max_gap=-1)
     with pytest.raises(ValueError, match="drifts has 2 rows for 3 frames"):
-        tracking.link(tables, drifts=tracking.drift(tables).head(2))
+        tracking.link(tables, drifts=frame_drift.by_columns(tables).head(2))
     with pytest.raises(ValueError, match=r"guess has shape \(3, 2\) for 3 frames; give \(2, 2\)"):
-        tracking.drift(tables, guess=np.zeros((3, 2)))
+        frame_drift.by_columns(tables, guess=np.zeros((3, 2)))
     with pytest.raises(ValueError, match="none of 0 frames states its spacing"):
         tracking.link([])
     for name, value, sentence in (
@@ -220,7 +220,7 @@ def test_what_cannot_be_linked_has_its_sentence(rng):
             tracking.link(mixed)
     tables[0].attrs = tables[1].attrs = tables[2].attrs = {}
     with pytest.raises(ValueError, match="none of 3 frames states its spacing"):
-        tracking.drift(tables)
+        frame_drift.by_columns(tables)
 
 
 def test_frames_of_a_stack_are_counted(tmp_path):
