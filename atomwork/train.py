@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as pl
-import yaml
 from filelock import FileLock
 
-from atomwork import weights
+from atomwork import parameters, weights
 from atomwork.analysis import teaching
 from atomwork.models import training, unpaired
 from atomwork.models.atomgan import AtomGAN
@@ -88,13 +87,11 @@ def atomgan(
 MODELS = {"detector": detector, "atomgan": atomgan}
 
 
-def check(model, parameters):
+def check(model, given):
     """Refuse parameters that a training doesn't have, or lacks."""
     taken = {p.name: p for p in inspect.signature(MODELS[model]).parameters.values() if p.kind is p.KEYWORD_ONLY}
-    unknown = sorted(set(parameters) - set(taken))
-    if unknown:
-        raise ValueError(f"{model} has no parameter {', '.join(map(repr, unknown))}; it takes {', '.join(sorted(taken))}.")
-    missing = [name for name, p in taken.items() if p.default is p.empty and name not in parameters]
+    parameters.refuse(model, given, taken)
+    missing = [name for name, p in taken.items() if p.default is p.empty and name not in given]
     if missing:
         raise ValueError(f"{model} needs {missing[0]}; give -p {missing[0]}=VALUE.")
 
@@ -108,13 +105,13 @@ def main(arguments=None):
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="as of the notebook")
     options = parser.parse_args(arguments)
-    parameters = {name: yaml.safe_load(value) for name, _, value in (pair.partition("=") for pair in options.parameter)}
     last = options.out_dir / "last.ckpt"
     processes = {"devices": options.devices, "nodes": options.nodes, "resume_from": last if last.is_file() else None}
     try:
-        check(options.model, parameters)
+        given = parameters.of_pairs(options.parameter)
+        check(options.model, given)
         options.out_dir.mkdir(parents=True, exist_ok=True)
-        metrics = MODELS[options.model](options.out_dir, **parameters, **processes)
+        metrics = MODELS[options.model](options.out_dir, **given, **processes)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     print(metrics.filter(like="val_").dropna(how="all").tail(1).to_string(index=False))

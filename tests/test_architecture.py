@@ -13,6 +13,7 @@ FLOORS = {
     "image": 0,  # what flows between all floors
     "micrograph": 1,
     "dask_workers": 1,
+    "parameters": 1,
     "reading": 0.5,
     "weights": 1,
     "simulation": 2,

@@ -4,9 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import yaml
-
-from atomwork import batch
+from atomwork import batch, parameters
 
 
 def main(arguments=None):
@@ -21,11 +19,8 @@ def main(arguments=None):
     parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine, or jobs in a queue")
     options = parser.parse_args(arguments)
     try:
-        parameters = yaml.safe_load(Path(options.file).read_text(encoding="utf-8")) or {} if options.file else {}
-        for pair in options.parameter:
-            name, _, value = pair.partition("=")
-            parameters[name] = yaml.safe_load(value)
-        asked = {"parameters": parameters, "scheduler": options.scheduler, "n_workers": options.workers}
+        given = (parameters.of_file(options.file) if options.file else {}) | parameters.of_pairs(options.parameter)
+        asked = {"parameters": given, "scheduler": options.scheduler, "n_workers": options.workers}
         if options.notebook == "detect":
             table = batch.detect(options.sources or None, options.out_dir, **asked)
         else:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from atomwork.micrograph import KINDS
+from atomwork.parameters import read_file, value
+
+NAMES = ("name", "image")  # text, whatever they look like
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,17 @@ def of_table(path):
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (ValueError, OSError) as error:
         raise ValueError(f"{path} can't be read as a table ({error}); give a CSV with a header of parameters.") from error
-    rows = [{key: yaml.safe_load(value) for key, value in row.items() if value != ""} for row in table.to_dict("records")]
-    return [beside(path, row, number) for number, row in enumerate(rows)]
+    runs = []
+    for number, row in enumerate(table.to_dict("records")):
+        given = {key: text for key, text in row.items() if text != ""}
+        told = {key: value(text, f"{path}, row {number + 1}: {text}") for key, text in given.items() if key not in NAMES}
+        runs.append(beside(path, given | told, number))
+    return runs
 
 
 def of_yaml(path):
     """Runs of a YAML file: one dict of parameters, such as parameters.yaml of the panel, or a list of them."""
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no YAML ({str(error).splitlines()[0]}); give parameters or a list of them.") from error
+    found = read_file(path)
     rows = found if isinstance(found, list) else [found]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path} holds no parameters; give NAME: VALUE, or a list of such.")

@@ -10,6 +10,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 
 from atomwork.batch.disk import check_writable
+from atomwork.parameters import refuse
 
 
 class NotebookError(RuntimeError):
@@ -37,15 +38,7 @@ def parameters_of(notebook):
 
 def check(notebook, parameters):
     """Refuse parameters that the notebook doesn't have, which papermill would only warn of."""
-    known = parameters_of(notebook)
-    refuse(Path(notebook).name, set(parameters) - known, known)
-
-
-def refuse(name, unknown, known):
-    """ValueError if there are parameters that what has the name doesn't know."""
-    if unknown:
-        unknown, known = ", ".join(map(repr, sorted(unknown))), ", ".join(sorted(known))
-        raise ValueError(f"{name} has no parameter {unknown}; it takes {known}.")
+    refuse(Path(notebook).name, parameters, parameters_of(notebook))
 
 
 def execute(notebook, out_dir, parameters, progress=True):

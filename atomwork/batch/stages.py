@@ -11,6 +11,7 @@ from atomwork import micrograph, report, weights
 from atomwork.analysis import detect
 from atomwork.batch import notebooks, thumbnail
 from atomwork.columns import export, neighbours
+from atomwork.parameters import refuse
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Detection:
 
     def check(self, parameters):
         """Refuse parameters that detection doesn't have."""
-        notebooks.refuse("detect", set(parameters) - set(self.parameters), self.parameters)
+        refuse("detect", parameters, self.parameters)
 
     def identity(self):
         """What results follow from beside parameters: str."""
