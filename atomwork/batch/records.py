@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from atomwork import weights
 
 RECORD = "run.json"
+KNOWN = 1024  # files whose hash a worker remembers
 
 
 def identity(stage):
@@ -37,8 +39,19 @@ def fingerprint(identity, parameters):
     -------
     str, hexadecimal
     """
-    files = {name: weights.sha256(value) for name, value in parameters.items() if is_file(value)}
+    files = {name: hashed(value) for name, value in parameters.items() if is_file(value)}
     return digest([identity, parameters, files])
+
+
+def hashed(path):
+    """SHA-256 of a file, computed once as long as it doesn't change: each frame of a movie's gigabytes asks for it."""
+    found = os.stat(path)
+    return _hashed(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(KNOWN)
+def _hashed(path, *_):
+    return weights.sha256(path)
 
 
 def digest(parts):
@@ -61,7 +74,8 @@ def forget(folder):
 
 
 def write(folder, about):
-    """Say that a folder is complete."""
+    """Say that a folder is complete, with what it holds."""
+    about = {**about, "files": sorted(held(folder))}
     partial = folder / f".{RECORD}.partial"
     with open(partial, "w", encoding="utf-8") as file:
         json.dump(about, file, indent=1)
@@ -71,9 +85,20 @@ def write(folder, about):
 
 
 def read(folder, asked):
-    """The record of a folder, or None where it is not complete or follows from something else than what is ``asked``."""
+    """The record of a folder, or None where it follows from something else than what is ``asked``, or a file of it is gone.
+
+    A file that somebody changed since counts, an empty one doesn't: so a power cut leaves those that were not on the disk yet.
+    """
     try:
         found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and found.get("fingerprint") == asked else None
+    if not isinstance(found, dict) or found.get("fingerprint") != asked:
+        return None
+    return found if held(folder).issuperset(found.get("files", ())) else None
+
+
+def held(folder):
+    """Names of the files in a folder that hold something; a store counts as one, and what a killed run left of one as none."""
+    whole = [path for path in folder.iterdir() if path.name != RECORD and path.suffix != ".partial"]
+    return {path.name for path in whole if path.is_dir() or path.stat().st_size}
