@@ -76,7 +76,7 @@ def load(source, frame=None):
     Parameters
     ----------
     source : path of any file that HyperSpy reads or of a .npy array, or ``sample:NAME``, see `samples`
-    frame : int, which image of a stack
+    frame : int, which image of a stack; where that has several axes beside the image's, the last of them runs first
 
     Returns
     -------
@@ -160,11 +160,18 @@ def described(signal, path, frame, large):
     data, metadata = signal.data, signal.metadata.as_dictionary()
     if not large:
         return data, scales, metadata
-    if data.ndim == 3 and frame is not None and -len(data) <= frame < len(data):
+    at = place(data.shape[:-2], frame)
+    if data.ndim > 2 and at:
         if data.dtype.names:
             raise ValueError(f"a stack in colour takes more than {reading.WHOLE} bytes")
-        data = page(path, frame) if path.suffix.lower() in (".tif", ".tiff") else data[frame]
+        data = page(path, at) if path.suffix.lower() in (".tif", ".tiff") else data[at]
     return computed(data) if data.ndim == 2 else data, scales, computed(metadata)
+
+
+def place(shape, frame):
+    """Indices of a frame in a stack of some shape, of which the last axis runs first; None if it holds no such frame."""
+    count = math.prod(shape)
+    return np.unravel_index(frame % count, shape) if frame is not None and -count <= frame < count else None
 
 
 def opened(lazy):
@@ -177,16 +184,17 @@ def opened(lazy):
                 yield held.parent
 
 
-def page(path, frame):
-    """One frame (H, W) of a stack in a tif file."""
+def page(path, at):
+    """One frame (H, W) of a stack in a tif file, by its indices there."""
     with TiffFile(path) as tiff:
         [series] = tiff.series
         if series.dataoffset is not None:
-            return np.array(series.asarray(out="memmap")[frame])
-        if len(series) != series.shape[0]:
-            raise ValueError(f"its {series.shape[0]} frames lie in {len(series)} pages")
-        reading.strips(series[range(len(series))[frame]], path.stat().st_size)
-        return series.asarray(key=range(len(series))[frame])
+            return np.array(series.asarray(out="memmap")[at])
+        if len(series) != math.prod(series.shape[:-2]):
+            raise ValueError(f"its {math.prod(series.shape[:-2])} frames lie in {len(series)} pages")
+        number = int(np.ravel_multi_index(at, series.shape[:-2]))
+        reading.strips(series[number], path.stat().st_size)
+        return series.asarray(key=number)
 
 
 def computed(lazy):
@@ -227,12 +235,14 @@ def single_image(image, frame, name):
         image = grey(channels(image, name), name)
     if image.ndim == 3 and frame is None and image.shape[-1] in (3, 4) and image.dtype == np.uint8:
         image = grey(np.moveaxis(image[..., :3], -1, 0), name)
-    if image.ndim == 3 and frame is not None:
-        if not -len(image) <= frame < len(image):
-            raise ValueError(f"frame={frame} is outside {name}, which holds {len(image)} frames; give 0…{len(image) - 1}.")
-        image = image[frame]
+    count = math.prod(image.shape[:-2])
+    if image.ndim > 2 and frame is not None:
+        at = place(image.shape[:-2], frame)
+        if at is None:
+            raise ValueError(f"frame={frame} is outside {name}, which holds {count} frames; give 0…{count - 1}.")
+        image = image[at]
     if image.ndim != 2:
-        asked = f"; choose one with frame=0…{len(image) - 1}" if image.ndim == 3 else "; save the image you want as a file"
+        asked = f"; choose one with frame=0…{count - 1}" if image.ndim > 2 else "; save the image you want as a file"
         raise ValueError(f"{name} holds an array of shape {image.shape}, not one image{asked}.")
     limit(image.shape, name)
     if np.iscomplexobj(image):

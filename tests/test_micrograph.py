@@ -80,6 +80,18 @@ def test_grey_saved_in_colour_warns(tmp_path, image):
         assert np.allclose(micrograph.load(tmp_path / "grey.png").image, 4 * image, atol=1)
 
 
+def test_a_frame_of_a_series_of_stacks(tmp_path, rng):
+    series = rng.random((2, 3, 20, 30)).astype(np.float32)
+    path = saved(tmp_path, series)
+    found = [micrograph.load(path, frame=frame).image for frame in range(6)]
+    assert np.array_equal(found, series.reshape(6, 20, 30))
+    assert np.array_equal(micrograph.load(path, frame=-1).image, series[1, 2])
+    with pytest.raises(ValueError, match=r"shape \(2, 3, 20, 30\), not one image; choose one with frame=0…5"):
+        micrograph.load(path)
+    with pytest.raises(ValueError, match="holds 6 frames; give 0…5"):
+        micrograph.load(path, frame=6)
+
+
 def test_a_frame_of_a_stack(tmp_path, rng):
     stack = rng.random((3, 20, 30)).astype(np.float32)
     path = saved(tmp_path, stack)

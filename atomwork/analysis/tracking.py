@@ -1,5 +1,6 @@
 """Columns of a movie linked in time, its drift taken out: which column of one frame is which of the next."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ STEP = 0.45  # of the spacing, longest step of a column from frame to frame; fro
 
 
 def count_frames(source):
-    """How many frames a stack (T, H, W) holds, in any file that `micrograph.load` takes.
+    """How many frames a stack (…, H, W) holds, in any file that `micrograph.load` takes.
 
     Raises
     ------
@@ -26,9 +27,9 @@ def count_frames(source):
     if not path.is_file():
         raise FileNotFoundError(f"{source} does not exist; give the path of a stack of frames.")
     shape = micrograph.read(path)[0].shape
-    if len(shape) != 3:
+    if len(shape) < 3:
         raise ValueError(f"{path.name} holds an array of shape {shape}, not a stack (T, H, W); export the movie as one stack.")
-    return shape[0]
+    return math.prod(shape[:-2])
 
 
 def link(tables, *, max_step=None, max_gap=2, drifts=None):

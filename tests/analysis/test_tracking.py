@@ -230,6 +230,8 @@ def test_frames_of_a_stack_are_counted(tmp_path):
         hs.signals.Signal2D(stack).save(tmp_path / name)
     for name in ("stack.npy", "stack.tif", "stack.hspy"):
         assert tracking.count_frames(tmp_path / name) == 7
+    np.save(tmp_path / "series.npy", stack.reshape(1, 7, 8, 9))
+    assert tracking.count_frames(tmp_path / "series.npy") == 7
     np.save(tmp_path / "one.npy", stack[0])
     with pytest.raises(ValueError, match=r"one.npy holds an array of shape \(8, 9\), not a stack"):
         tracking.count_frames(tmp_path / "one.npy")

@@ -44,12 +44,13 @@ def sound(folder):
     rng = np.random.default_rng(7)
     image = rng.poisson(300, SHAPE).astype(np.uint16)
     stack = rng.poisson(300, (3, *SHAPE)).astype(np.uint16)
+    series = rng.poisson(300, (2, 3, *SHAPE)).astype(np.uint16)  # of stacks
     return [
         *gatans(image, stack),
-        *hierarchies(folder, image, stack),
-        *tiffs(folder, image, stack),
+        *hierarchies(folder, image, stack, series),
+        *tiffs(folder, image, stack, series),
         *pictures(folder, image),
-        *arrays(folder, image, stack),
+        *arrays(folder, image, stack, series),
         *volumes(image, stack),
     ]
 
@@ -66,13 +67,13 @@ def gatans(image, stack):
     ]
 
 
-def hierarchies(folder, image, stack):
+def hierarchies(folder, image, stack, series):
     def signal(data):
-        names = ("frame", "y", "x")[-data.ndim :]
+        names = ("time", "frame", "y", "x")[-data.ndim :]
         scales = {"name": names, "size": data.shape, "scale": [0.02] * data.ndim, "offset": [0.0] * data.ndim}
         axes = [dict(zip(scales, of_axis, strict=True)) for of_axis in zip(*scales.values(), strict=True)]
         for axis in axes:
-            axis.update(units="nm", navigate=axis["name"] == "frame", _type="UniformDataAxis", index_in_array=len(axes))
+            axis.update(units="nm", navigate=axis["name"] not in "yx", _type="UniformDataAxis", index_in_array=len(axes))
         keys = ("learning_results", "models", "original_metadata", "package_info", "tmp_parameters")
         metadata = {"General": {"title": "grid"}, "Signal": {"signal_type": ""}}
         return {"data": data, "axes": axes, "metadata": metadata, "attributes": {"_lazy": False}} | {key: {} for key in keys}
@@ -91,6 +92,7 @@ def hierarchies(folder, image, stack):
         written(folder, "gzip.hspy", lambda path: hyperspy(path, image)),
         written(folder, "contiguous.hdf5", lambda path: hyperspy(path, image, compression=None)),
         written(folder, "stack.hspy", lambda path: hyperspy(path, stack), 2),
+        written(folder, "series.hspy", lambda path: hyperspy(path, series), 5),
     ]
 
 
@@ -107,7 +109,7 @@ def velox(path, frames=None):
         target.create_dataset("Metadata", data=np.repeat(source["Metadata"][:], pixels.shape[-1], 1), chunks=(60000, 1))
 
 
-def tiffs(folder, image, stack):
+def tiffs(folder, image, stack, series):
     kinds = {
         "plain": (image, {}),
         "deflated": (image, {"compression": "zlib", "predictor": True}),
@@ -125,6 +127,8 @@ def tiffs(folder, image, stack):
         "pages": (stack, {"photometric": "minisblack"}),
         "deflated pages": (stack, {"photometric": "minisblack", "compression": "zlib"}),
         "imagej stack": (stack, {"imagej": True}),
+        "imagej hyperstack": (series, {"imagej": True, "metadata": {"axes": "TZYX"}}),
+        "deflated hyperstack": (series, {"photometric": "minisblack", "compression": "zlib", "metadata": {"axes": "TCYX"}}),
     }
     found = [
         written(folder, f"{name}.tif", lambda path, data=data, how=how: tifffile.imwrite(path, data, **how))
@@ -150,7 +154,7 @@ def pictures(folder, image):
     return [written(folder, name, picture.save) for name, picture in kinds.items()]
 
 
-def arrays(folder, image, stack):
+def arrays(folder, image, stack, series):
     kinds = {
         "float": image.astype("<f4"),
         "swapped": image.astype(">f4"),
@@ -161,7 +165,9 @@ def arrays(folder, image, stack):
         "half": image.astype(np.float16),
     }
     found = [written(folder, f"{name}.npy", lambda path, data=data: np.save(path, data)) for name, data in kinds.items()]
-    return [*found, written(folder, "stack.npy", lambda path: np.save(path, stack), 0)]
+    for name, data, asked in (("stack", stack, 0), ("series", series, 4)):
+        found.append(written(folder, f"{name}.npy", lambda path, data=data: np.save(path, data), asked))
+    return found
 
 
 def mrc(image, mode, extended=b""):
