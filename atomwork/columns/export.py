@@ -1,7 +1,7 @@
 """Columns in the forms that other programs read: CSV, HyperSpy markers, Atomap sublattices, ASE atoms."""
 
-import csv
 import os
+import re
 from pathlib import Path
 
 import atomap.api as am
@@ -33,17 +33,27 @@ def to_csv(columns, path):
         for key in ("source", "pixel_size", "spacing"):
             if columns.attrs.get(key) is not None:
                 file.write(f"# {key}: {columns.attrs[key]}\n")
-        writer = csv.writer(file, lineterminator="\n")  # the file that pandas writes, in less than half its time
-        writer.writerow(table.columns)
-        writer.writerows(zip(*(cells(table[name]) for name in table), strict=True))
+        # the file that pandas writes, in a quarter of its time
+        forms, columns = zip(*(cells(table[name]) for name in table), strict=True)
+        file.write(",".join(map(quoted, table.columns)) + "\n")
+        form = ",".join(forms) + "\n"
+        file.writelines(form % row for row in zip(*columns, strict=True))
     os.replace(temporary, path)
 
 
 def cells(values):
-    """A column as text, floats with six digits, nothing where nothing is known."""
-    if values.dtype.kind == "f":
-        return ["" if number != number else f"{number:.6g}" for number in values.tolist()]
-    return ["" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
+    """A format and what it writes of a column: floats with six digits, nothing where nothing is known."""
+    missing = values.isna()
+    if values.dtype.kind != "f":
+        return "%s", ["" if gone else quoted(str(value)) for value, gone in zip(values, missing, strict=True)]
+    if missing.any():
+        return "%s", ["" if number != number else f"{number:.6g}" for number in values.tolist()]
+    return "%.6g", values.tolist()
+
+
+def quoted(text):
+    """A text as it stands in a CSV file."""
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[,"\n\r]', text) else text
 
 
 def read_csv(path):

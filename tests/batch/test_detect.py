@@ -113,7 +113,7 @@ def test_a_thumbnail_is_small_and_marks_columns(shape):
     columns = pd.DataFrame({"y": [shape[0] / 2, shape[0] + 99], "x": [shape[1] / 2, 1.0]})
     for spacing, dots in ((40.0, 1), (2.0, 0)):
         columns.attrs["spacing"] = spacing
-        drawn = np.asarray(thumbnail.draw(ramp, columns))
+        drawn = np.asarray(thumbnail.draw(ramp, columns).convert("RGB"))
         assert max(drawn.shape) <= thumbnail.SIDE
-        assert (drawn == thumbnail.DOT).all(-1).sum() == dots
+        assert (drawn == thumbnail.PALETTE[-1]).all(-1).sum() == dots
     assert (np.diff(drawn[0, :, 0].astype(int)) >= 0).all()
