@@ -18,7 +18,7 @@ _PAGE = Environment(autoescape=True).from_string(
 body { font: 16px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #1a1a1a; }
 table { border-collapse: collapse; } td, th { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }
 th button { font: inherit; font-weight: bold; border: 0; background: none; cursor: pointer; padding: 0; }
-img { height: 96px; } .failed td { background: #fff0e6; }
+img { height: 128px; } .failed td { background: #fff0e6; }
 </style>
 </head>
 <body>
@@ -29,7 +29,8 @@ img { height: 96px; } .failed td { background: #fff0e6; }
 <thead><tr><th></th>{% for name in names %}<th><button>{{ name }}</button></th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in rows %}<tr{% if not row.ok %} class="failed"{% endif %}>
-<td>{% if row.picture %}<img loading="lazy" alt="{{ row.source }}" src="{{ row.picture }}">{% endif %}</td>
+<td>{% if row.picture %}<a href="{{ row.picture }}">
+<img loading="lazy" alt="{{ row.source }}" src="{{ row.picture }}"></a>{% endif %}</td>
 <td><a href="{{ row.link }}">{{ row.cells[0] }}</a></td>
 {% for value in row.cells[1:] %}<td>{{ value }}</td>
 {% endfor %}</tr>
@@ -64,6 +65,7 @@ def page(out_dir, title, table):
     str
     """
     names = ["source", "error", *(name for name in table.columns if name not in ("source", "out_dir", "ok", "error", "detail"))]
+    names = [name for name in names if name == "source" or (table[name].notna() & (table[name] != "")).any()]
     rows, total, done = [], len(table), int(table["ok"].sum())
     if total > SHOWN:
         table = table.sort_values("ok", kind="stable").head(SHOWN)
