@@ -1,7 +1,7 @@
 """Images with their scale, from any microscope file."""
 
 import math
-import warnings
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,18 +10,14 @@ from pathlib import Path
 import h5py
 import hyperspy.api as hs
 import numpy as np
-from scipy.ndimage import zoom
 from tifffile import TiffFile, TiffPageSeries
 
-from atomwork import reading
+from atomwork import pixels, reading
 from atomwork.image import Micrograph
 
 ANGSTROMS = {"pm": 1e-2, "Å": 1.0, "A": 1.0, "angstrom": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "μm": 1e4, "mm": 1e7, "m": 1e10}
-SQUARE = 1e-3  # relative difference of the samplings along y and x up to which pixels count as square
+FRAME = re.compile(r"(.+)\[(-?\d+)\]")
 PARTS = 2**12  # in which a frame may be stored; 1 s
-OBLONG = 20  # times as long as wide that a pixel may be
-RESAMPLED = 2**25  # pixels up to which an image is resampled, in 4 s
-GREY = 0.02  # share of the range by which the channels of a grey image saved in colour may differ
 KINDS = (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".tif", ".tiff", ".hspy", ".h5", ".hdf5", ".png", ".bmp", ".npy")
 AMBIGUOUS = {".h5", ".hdf5"}  # endings that several readers claim; HyperSpy's own is meant
 
@@ -75,7 +71,7 @@ def load(source, frame=None):
 
     Parameters
     ----------
-    source : path of any file that HyperSpy reads or of a .npy array, or ``sample:NAME``, see `samples`
+    source : path of any file that HyperSpy reads or of a .npy array, ``PATH[12]`` for frame 12 of it, or ``sample:NAME``
     frame : int, which image of a stack; where that has several axes beside the image's, the last of them runs first
 
     Returns
@@ -87,18 +83,56 @@ def load(source, frame=None):
     FileNotFoundError : no such file or sample
     ValueError : unreadable, too large, a stack without ``frame``, colour, complex, empty, constant, NaN
     """
-    source = str(source)
+    if frame is not None and not isinstance(frame, int | np.integer):
+        raise ValueError(f"frame={frame!r} is no whole number; give 0 for the first frame of a stack.")
+    given, (source, frame) = str(source), addressed(source, frame)
     sample = find_sample(source.removeprefix("sample:")) if source.startswith("sample:") else None
     path = package_folder(sample) / sample.path if sample else Path(source).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{source} does not exist; give the path of an image file or one of {sample_names()}.")
     image, scales, metadata = read(path, frame)
     name = path.name if sample is None else source
-    image = single_image(image, frame, name)
-    pixels = np.array(scales[-2:], float)  # None becomes NaN
+    image = pixels.single_image(image, frame, name)
+    sides = np.array(scales[-2:], float)  # None becomes NaN
     if sample is not None and sample.pixel_size:
-        pixels[:] = sample.pixel_size
-    return Micrograph(*squared(image, pixels, name), name, metadata)
+        sides[:] = sample.pixel_size
+    return Micrograph(*pixels.squared(image, sides, name), name + given.removeprefix(source), metadata)
+
+
+def addressed(source, frame=None):
+    """The path and the frame that a source means.
+
+    Parameters
+    ----------
+    source : path, or ``PATH[12]`` for frame 12 of a stack, unless there is a file of that name
+    frame : int or None
+
+    Returns
+    -------
+    str, int or None
+    """
+    source = str(source)
+    named = FRAME.fullmatch(source) if frame is None else None
+    if named is None or Path(source).expanduser().is_file():
+        return source, frame
+    return named[1], int(named[2])
+
+
+def count_frames(source):
+    """How many frames a stack (…, H, W) holds, in any file that `load` takes.
+
+    Raises
+    ------
+    FileNotFoundError : no such file
+    ValueError : it can't be read, or holds no stack
+    """
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"{source} does not exist; give the path of a stack of frames.")
+    shape = read(path)[0].shape
+    if len(shape) < 3:
+        raise ValueError(f"{path.name} holds an array of shape {shape}, not a stack (T, H, W); export the movie as one stack.")
+    return math.prod(shape[:-2])
 
 
 def sample_names():
@@ -140,7 +174,7 @@ def read(path, frame=None):
     try:
         with told(path):
             images = [s for s in signals if s.data.ndim >= 2]
-            titles = ", ".join(shown(s.metadata.General.title) or "untitled" for s in images)
+            titles = ", ".join(pixels.shown(s.metadata.General.title) or "untitled" for s in images)
         if len(images) != 1:
             found = f"{len(images)} images ({titles})" if images else "no image"
             raise ValueError(f"{path.name} holds {found}; export the one you want to a file of its own.")
@@ -160,18 +194,12 @@ def described(signal, path, frame, large):
     data, metadata = signal.data, signal.metadata.as_dictionary()
     if not large:
         return data, scales, metadata
-    at = place(data.shape[:-2], frame)
+    at = pixels.place(data.shape[:-2], frame)
     if data.ndim > 2 and at:
         if data.dtype.names:
             raise ValueError(f"a stack in colour takes more than {reading.WHOLE} bytes")
         data = page(path, at) if path.suffix.lower() in (".tif", ".tiff") else data[at]
     return computed(data) if data.ndim == 2 else data, scales, computed(metadata)
-
-
-def place(shape, frame):
-    """Indices of a frame in a stack of some shape, of which the last axis runs first; None if it holds no such frame."""
-    count = math.prod(shape)
-    return np.unravel_index(frame % count, shape) if frame is not None and -count <= frame < count else None
 
 
 def opened(lazy):
@@ -216,95 +244,6 @@ def told(path):
     except (Exception, SystemExit) as error:
         lines = str(error).replace(str(path.absolute()), path.name).replace(str(path), path.name).strip().splitlines()
         kind = "" if isinstance(error, ValueError | OSError) and lines else f"{type(error).__name__}: "
-        reason = (kind + shown(lines[0] if lines else "")).rstrip(": ")
+        reason = (kind + pixels.shown(lines[0] if lines else "")).rstrip(": ")
         ending = path.suffix or "a file without ending"
         raise ValueError(f"{path.name} can't be read as {ending} ({reason}); export it again or convert it to tif.") from error
-
-
-def shown(text, letters=120):
-    """A text from a file, as a message can hold it."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(text)).strip()
-    return text if len(text) <= letters else text[:letters] + "…"
-
-
-def single_image(image, frame, name):
-    """The (H, W) image of real numbers that an array holds; see `load` for what is refused."""
-    if image.size == 0:
-        raise ValueError(f"{name} is empty (shape {image.shape}); export it again.")
-    if image.dtype.names:
-        image = grey(channels(image, name), name)
-    if image.ndim == 3 and frame is None and image.shape[-1] in (3, 4) and image.dtype == np.uint8:
-        image = grey(np.moveaxis(image[..., :3], -1, 0), name)
-    count = math.prod(image.shape[:-2])
-    if image.ndim > 2 and frame is not None:
-        at = place(image.shape[:-2], frame)
-        if at is None:
-            raise ValueError(f"frame={frame} is outside {name}, which holds {count} frames; give 0…{count - 1}.")
-        image = image[at]
-    if image.ndim != 2:
-        asked = f"; choose one with frame=0…{count - 1}" if image.ndim > 2 else "; save the image you want as a file"
-        raise ValueError(f"{name} holds an array of shape {image.shape}, not one image{asked}.")
-    limit(image.shape, name)
-    if np.iscomplexobj(image):
-        raise ValueError(f"{name} is complex ({image.dtype}); save its modulus or phase as a real image.")
-    if image.dtype.kind not in "biuf":
-        raise ValueError(f"{name} holds {shown(image.dtype)}, not numbers; export it as an image of integers or floats.")
-    return measured(image, name)
-
-
-def limit(shape, name):
-    """Refuse an image of more pixels than are held."""
-    if math.prod(shape) > reading.LARGEST:
-        raise ValueError(f"{name} has {' × '.join(map(str, shape))} pixels, more than {reading.LARGEST}; crop or bin it.")
-
-
-def channels(records, name):
-    """The channels (3, …) of a picture in HyperSpy's form, a record of R, G, B for each pixel."""
-    names = set(records.dtype.names)
-    if not {"R", "G", "B"} <= names <= set("RGBA") or {records.dtype[c].str[1:] for c in names} - {"u1", "u2"}:
-        raise ValueError(f"{name} holds records of {shown(records.dtype)}, not numbers; save the image you want as an array.")
-    return np.stack([records[channel] for channel in "RGB"])
-
-
-def measured(image, name):
-    """The image (H, W), found to be finite and to vary, in the numbers of single precision that analysis takes."""
-    if broken := np.count_nonzero(~np.isfinite(image)):
-        raise ValueError(f"{name} holds {broken} NaN or infinite pixels; replace or crop them first.")
-    low, high = float(image.min()), float(image.max())
-    most = float(np.finfo(np.float32).max) / 2
-    if max(-low, high) > most:
-        raise ValueError(f"{name} holds values up to {max(-low, high):.2g}, beyond {most:.2g}; divide them before you save it.")
-    if np.float32(low) == np.float32(high):
-        raise ValueError(f"{name} is constant ({low:g}, to 7 digits); there is nothing to analyse, give another image.")
-    return image
-
-
-def grey(channels, name):
-    """The one image that a grey picture saved in colour holds, (3, H, W) -> (H, W)."""
-    limit(channels.shape[1:], name)
-    difference = np.ptp(channels, axis=0).max() / max(np.ptp(channels), 1e-12)
-    if difference > GREY:
-        raise ValueError(
-            f"{name} is a colour picture (its channels differ by up to {difference:.0%} of the range), "
-            "which is not an intensity; export the image in grey."
-        )
-    warnings.warn(f"{name} is saved in colour; its channels were averaged to one grey image.", UserWarning, stacklevel=4)
-    return channels.mean(0, dtype=np.float32)
-
-
-def squared(image, pixels, name):
-    """The image as float32 with square pixels, and their side [Å] or None.
-
-    ``pixels`` (2,) holds the sampling along y and x [Å], NaN where the file gives none.
-    """
-    if not (np.isfinite(pixels).all() and pixels.min() > 0):
-        return image.astype(np.float32), None
-    side = float(pixels.min())
-    if pixels.max() > side * (1 + SQUARE):
-        if pixels.max() > side * OBLONG or image.size * pixels.max() / side > RESAMPLED:
-            raise ValueError(
-                f"{name} states pixels of {pixels[0]:.3g} × {pixels[1]:.3g} Å, which make more than {RESAMPLED} squares or are "
-                f"more than {OBLONG} times as long as wide; correct its scale or save it with square pixels."
-            )
-        image = zoom(np.asarray(image, np.float64), pixels / side, order=3, mode="nearest", grid_mode=True)
-    return image.astype(np.float32), side

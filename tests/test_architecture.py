@@ -15,6 +15,7 @@ FLOORS = {
     "dask_workers": 1,
     "parameters": 1,
     "reading": 0.5,
+    "pixels": 0.7,
     "weights": 1,
     "simulation": 2,
     "columns": 3,

@@ -92,6 +92,40 @@ def test_a_frame_of_a_series_of_stacks(tmp_path, rng):
         micrograph.load(path, frame=6)
 
 
+def test_frames_of_a_stack_are_counted(tmp_path):
+    stack = np.zeros((7, 8, 9), np.float32)
+    np.save(tmp_path / "stack.npy", stack)
+    for name in ("stack.tif", "stack.hspy"):
+        hs.signals.Signal2D(stack).save(tmp_path / name)
+    for name in ("stack.npy", "stack.tif", "stack.hspy"):
+        assert micrograph.count_frames(tmp_path / name) == 7
+    np.save(tmp_path / "series.npy", stack.reshape(1, 7, 8, 9))
+    assert micrograph.count_frames(tmp_path / "series.npy") == 7
+    np.save(tmp_path / "one.npy", stack[0])
+    with pytest.raises(ValueError, match=r"one.npy holds an array of shape \(8, 9\), not a stack"):
+        micrograph.count_frames(tmp_path / "one.npy")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        micrograph.count_frames(tmp_path / "none.tif")
+
+
+def test_a_frame_by_its_address(tmp_path, rng):
+    stack = rng.random((12, 20, 30)).astype(np.float32)
+    path = saved(tmp_path, stack)
+    for frame in (0, 11, -1):
+        found = micrograph.load(f"{path}[{frame}]")
+        assert np.array_equal(found.image, stack[frame])
+        assert found.name == f"{path.name}[{frame}]"
+    with pytest.raises(ValueError, match=r"choose one with frame=0…11, or as .*\[0\]"):
+        micrograph.load(path)
+    with pytest.raises(ValueError, match="frame='all' is no whole number"):
+        micrograph.load(path, frame="all")
+    with pytest.raises(FileNotFoundError, match=r"\[1\] does not exist"):
+        micrograph.load(f"{path}[1]", frame=1)
+    np.save(tmp_path / "run[3]", stack[5])  # a file of that name is itself
+    (tmp_path / "run[3].npy").rename(tmp_path / "run[3]")
+    assert micrograph.addressed(tmp_path / "run[3]") == (str(tmp_path / "run[3]"), None)
+
+
 def test_a_frame_of_a_stack(tmp_path, rng):
     stack = rng.random((3, 20, 30)).astype(np.float32)
     path = saved(tmp_path, stack)

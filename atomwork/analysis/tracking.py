@@ -1,35 +1,14 @@
 """Columns of a movie linked in time, its drift taken out: which column of one frame is which of the next."""
 
-import math
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from laptrack import LapTrack
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from atomwork import micrograph
 from atomwork.analysis import frame_drift
 
 STEP = 0.45  # of the spacing, longest step of a column from frame to frame; from a half on a neighbour may be nearer [-]
-
-
-def count_frames(source):
-    """How many frames a stack (…, H, W) holds, in any file that `micrograph.load` takes.
-
-    Raises
-    ------
-    FileNotFoundError : no such file
-    ValueError : it can't be read, or holds no stack
-    """
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"{source} does not exist; give the path of a stack of frames.")
-    shape = micrograph.read(path)[0].shape
-    if len(shape) < 3:
-        raise ValueError(f"{path.name} holds an array of shape {shape}, not a stack (T, H, W); export the movie as one stack.")
-    return math.prod(shape[:-2])
 
 
 def link(tables, *, max_step=None, max_gap=2, drifts=None):

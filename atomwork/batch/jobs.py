@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from atomwork.micrograph import KINDS
+from atomwork import micrograph
 from atomwork.parameters import read_file, value
 
+FRAMES = re.compile(r"(.+)\[(-?\d*):(-?\d*):?(\d*)\]")  # of a stack, as Python slices
 NAMES = ("name", "image")  # text, whatever they look like
 
 
@@ -81,13 +82,17 @@ def expanded(source):
     if source.startswith("sample:") or (path.is_file() and path.suffix.lower() not in (".csv", ".yaml", ".yml")):
         return [(source, {"image": located(source)})]
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in KINDS and p.is_file())
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in micrograph.KINDS and p.is_file())
         if not found:
-            raise ValueError(f"folder {source} holds no image; files that end in {', '.join(KINDS)} are.")
+            raise ValueError(f"folder {source} holds no image; files that end in {', '.join(micrograph.KINDS)} are.")
     elif path.suffix.lower() == ".csv" and path.is_file():
         return of_table(path)
     elif path.is_file():
         return of_yaml(path)
+    elif is_file(source):
+        return [(source, {"image": located(source)})]
+    elif (sliced := FRAMES.fullmatch(source)) and is_file(sliced[1]):
+        return of_stack(source, sliced)
     elif glob.has_magic(source):
         found = sorted(map(Path, glob.glob(str(path), recursive=True)))
         if not found:
@@ -95,6 +100,20 @@ def expanded(source):
     else:
         return [(source, {"image": located(source)})]  # its run will say that it does not exist
     return [(str(p), {"image": located(p)}) for p in found]
+
+
+def is_file(source):
+    """Whether a source is a file, or a frame of one."""
+    return Path(micrograph.addressed(source)[0]).expanduser().is_file()
+
+
+def of_stack(source, sliced):
+    """Runs of the frames of a stack that a source such as ``movie.tif[10:20]`` names."""
+    count, bounds = micrograph.count_frames(sliced[1]), [int(bound) if bound else None for bound in sliced.groups()[1:]]
+    numbers = range(count)[slice(*bounds)] if bounds[2] != 0 else ()
+    if not numbers:
+        raise ValueError(f"{source} is none of the {count} frames of {sliced[1]}; give {sliced[1]}[:] for all.")
+    return [(f"{sliced[1]}[{k}]", {"image": located(f"{sliced[1]}[{k}]")}) for k in numbers]
 
 
 def of_table(path):
@@ -124,8 +143,8 @@ def beside(path, row, number):
     """A name to show and the parameters of a row, its image located from the file that names it."""
     if "image" in row:
         image = str(row["image"])
-        near = path.parent / image
-        row["image"] = located(near if near.is_file() else image)
+        near = str(path.parent / image)
+        row["image"] = located(near if is_file(near) else image)
     return row.get("image", f"{path.name}, row {number + 1}"), row
 
 
@@ -136,8 +155,10 @@ def located(source):
 
 def default_name(parameters, number):
     """A name for a run that has none: that of its image and frame, or its number."""
-    frame = f".{parameters['frame']:04d}" if isinstance(parameters.get("frame"), int) else ""
-    return folder_name(parameters["image"]) + frame if "image" in parameters else f"{number:04d}"
+    if "image" not in parameters:
+        return f"{number:04d}"
+    image, frame = micrograph.addressed(parameters["image"], parameters.get("frame"))
+    return folder_name(image) + (f".{frame:04d}" if isinstance(frame, int) else "")
 
 
 def folder_name(source):

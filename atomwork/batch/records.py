@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from atomwork import weights
+from atomwork import micrograph, weights
 
 RECORD = "run.json"
 KNOWN = 1024  # files whose hash a worker remembers
@@ -39,7 +39,7 @@ def fingerprint(identity, parameters):
     -------
     str, hexadecimal
     """
-    files = {name: hashed(value) for name, value in parameters.items() if is_file(value)}
+    files = {name: hashed(path) for name, value in parameters.items() if (path := file_of(value))}
     return digest([identity, parameters, files])
 
 
@@ -59,12 +59,13 @@ def digest(parts):
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def is_file(value):
-    """Whether a parameter is the path of a file."""
+def file_of(value):
+    """The path of the file that a parameter names, or names a frame of; else None."""
     try:
-        return isinstance(value, str) and Path(value).is_file()
+        path = micrograph.addressed(value)[0] if isinstance(value, str) else ""
+        return path if Path(path).is_file() else None
     except (OSError, ValueError):
-        return False
+        return None
 
 
 def forget(folder):

@@ -2,7 +2,6 @@
 
 import warnings
 
-import hyperspy.api as hs
 import numpy as np
 import pandas as pd
 import pytest
@@ -221,19 +220,3 @@ def test_what_cannot_be_linked_has_its_sentence(rng):
     tables[0].attrs = tables[1].attrs = tables[2].attrs = {}
     with pytest.raises(ValueError, match="none of 3 frames states its spacing"):
         frame_drift.by_columns(tables)
-
-
-def test_frames_of_a_stack_are_counted(tmp_path):
-    stack = np.zeros((7, 8, 9), np.float32)
-    np.save(tmp_path / "stack.npy", stack)
-    for name in ("stack.tif", "stack.hspy"):
-        hs.signals.Signal2D(stack).save(tmp_path / name)
-    for name in ("stack.npy", "stack.tif", "stack.hspy"):
-        assert tracking.count_frames(tmp_path / name) == 7
-    np.save(tmp_path / "series.npy", stack.reshape(1, 7, 8, 9))
-    assert tracking.count_frames(tmp_path / "series.npy") == 7
-    np.save(tmp_path / "one.npy", stack[0])
-    with pytest.raises(ValueError, match=r"one.npy holds an array of shape \(8, 9\), not a stack"):
-        tracking.count_frames(tmp_path / "one.npy")
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        tracking.count_frames(tmp_path / "none.tif")

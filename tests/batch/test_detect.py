@@ -89,6 +89,9 @@ def test_frames_of_a_stack_and_unknown_parameters(tmp_path, two_workers):
     table = batch.detect(tmp_path / "frames.csv", tmp_path / "out", progress=False, scheduler=two_workers)
     assert table["ok"].tolist() == [True, True, False]
     assert "holds 2 frames" in table["error"][2]
+    named = batch.detect(f"{tmp_path}/movie.npy[:]", tmp_path / "named", progress=False, scheduler=two_workers)
+    assert named["columns"].tolist() == table["columns"][:2].tolist()
+    assert named["image"].tolist() == ["movie.npy[0]", "movie.npy[1]"]
     with pytest.raises(ValueError, match=r"detect has no parameter 'lower'; it takes frame, image, lower_bound, model"):
         batch.detect(tmp_path / "movie.npy", tmp_path / "none", parameters={"lower": 0.2})
     with pytest.raises(ValueError, match="detect has no sources"):

@@ -1,5 +1,6 @@
 """What a batch runs over, and which folder each run has."""
 
+import numpy as np
 import pytest
 import yaml
 
@@ -43,6 +44,26 @@ def test_tables_that_are_none_have_their_sentence(tmp_path, content, sentence):
     (tmp_path / "runs.yaml").write_text(content)
     with pytest.raises(ValueError, match=sentence):
         jobs(tmp_path / "runs.yaml", tmp_path / "out", {})
+
+
+def test_frames_of_a_stack_are_sources(tmp_path):
+    movie = tmp_path / "movie [1].npy"  # brackets of its own
+    np.save(movie, np.arange(12.0 * 16).reshape(12, 4, 4))
+    for asked, frames in {"[:]": range(12), "[3:9:2]": (3, 5, 7), "[-2:]": (10, 11), "[0:99]": range(12)}.items():
+        found = jobs(f"{movie}{asked}", tmp_path / "out", {})
+        assert [job.parameters["image"] for job in found] == [f"{movie}[{k}]" for k in frames]
+        assert names(found) == [f"movie_1_.npy.{k:04}" for k in frames]
+    [one] = jobs(f"{movie}[5]", tmp_path / "out", {})
+    assert one.folder == tmp_path / "out"
+    assert one.parameters == {"image": f"{movie}[5]"}
+    (tmp_path / "runs.csv").write_text("image\nmovie [1].npy[4]\n")
+    assert jobs(tmp_path / "runs.csv", tmp_path / "out", {})[0].parameters["image"] == f"{movie}[4]"
+    for asked in ("[12:]", "[::0]", "[5:3]"):
+        with pytest.raises(ValueError, match=r"is none of the 12 frames of .*; give .*\[:\] for all"):
+            jobs(f"{movie}{asked}", tmp_path / "out", {})
+    np.save(tmp_path / "flat.npy", np.eye(4))
+    with pytest.raises(ValueError, match="not a stack"):
+        jobs(f"{tmp_path}/flat.npy[:]", tmp_path / "out", {})
 
 
 def test_nothing_that_matches_has_its_sentence(tmp_path):

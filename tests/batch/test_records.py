@@ -44,6 +44,8 @@ def test_a_stack_is_hashed_once_however_many_frames_ask(tmp_path, monkeypatch):
         np.save(stack, np.zeros((size, 2, 2)))
         assert len({records.fingerprint("abc", {"image": stack, "frame": k}) for k in range(3)}) == 3
     assert read == [stack, stack]
+    assert len({records.fingerprint("abc", {"image": f"{stack}[{k}]"}) for k in range(3)}) == 3
+    assert read == [stack, stack]
 
 
 def test_whatever_a_result_follows_from_changes_its_fingerprint(tmp_path, notebook, monkeypatch):
