@@ -23,7 +23,7 @@ def draw(image, columns):
     """
     factor = -(-max(image.shape) // SIDE)
     small = np.asarray(Image.fromarray(np.asarray(image, np.float32)).reduce(factor))
-    low, high = np.quantile(small, [0.005, 0.995])
+    low, high = np.quantile(small[::2, ::2], [0.005, 0.995])  # a quarter tells it in a tenth of the time
     grey = np.clip((small - low) / max(high - low, 1e-12), 0, 1)
     picture = (254 * grey).astype(np.uint8)
     if columns.attrs["spacing"] / factor >= APART:

@@ -9,6 +9,7 @@ import pandas as pd
 import psutil
 from dask.system import CPU_COUNT
 from distributed import Client
+from scipy.stats import median_abs_deviation
 from threadpoolctl import threadpool_limits
 
 from atomwork import batch, micrograph
@@ -18,7 +19,7 @@ from atomwork.batch.jobs import Job
 from atomwork.batch.stages import Detection
 from tests.benchmarks.large import frame
 
-FRAMES, MANY, EMPTY = 200, 1000, 100_000
+FRAMES, PAIRS, MANY, EMPTY = 200, 60, 1000, 100_000
 
 
 def frames(folder, count, side=1012, spacing=22):
@@ -52,7 +53,7 @@ def overhead():
         for side, spacing in ((510, 12), (1012, 22), (1020, 12)):
             folder, locks = Path(scratch) / f"{side} {spacing}", Path(scratch)
             folder.mkdir()
-            source, stage = sorted(frames(folder, 20, side, spacing).iterdir()), Detection()
+            source, stage = sorted(frames(folder, PAIRS, side, spacing).iterdir()), Detection()
             identity, differences = records.identity(stage), []
             for number, path in enumerate(source):
                 recorded = micrograph.load(path)
@@ -63,9 +64,10 @@ def overhead():
                 assert runs.one(stage, job, identity, locks)["ok"]
                 differences.append((middle - start, time.perf_counter() - middle))
             alone, whole = np.median(differences[2:], 0)
-            extra = np.median(np.subtract(*np.transpose(differences[2:])[::-1]))
+            extra = np.diff(differences[2:], axis=1)
+            error = 1.25 * median_abs_deviation(extra, axis=None, scale="normal") / np.sqrt(len(extra))
             row = {"side [px]": side, "columns": len(found), "detect [ms]": 1e3 * alone, "in a batch [ms]": 1e3 * whole}
-            rows.append({**row, "difference [ms]": 1e3 * extra})
+            rows.append({**row, "difference [ms]": 1e3 * np.median(extra), "± [ms]": 1e3 * error})
     return "A frame of a batch without a notebook, beside its detection: reading, tables, thumbnail, record", pd.DataFrame(rows)
 
 
