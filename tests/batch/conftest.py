@@ -36,7 +36,7 @@ def notebook(tmp_path):
 def slow(notebook):
     """The notebook, which takes its time."""
     notebook.write_text(notebook.read_text().replace("mean = factor", "import time; time.sleep(1.5); mean = factor"))
-    for k in range(6):
+    for k in range(4):
         np.save(notebook.parent / f"image{k}.npy", np.full((4, 4), k + 1.0))
     return notebook
 

@@ -41,11 +41,11 @@ def times(out):
     return {path: path.stat().st_mtime_ns for path in out.glob("*/*") if path.parent.name != "failures"}
 
 
-def test_of_300_images_15_corrupt_in_ten_ways_285_are_complete(tmp_path, rng):
+def test_of_300_images_15_corrupt_in_ten_ways_285_are_complete(tmp_path, rng, two_workers):
     folder, out = tmp_path / "images", tmp_path / "out"
     folder.mkdir()
     sentences = hundreds(folder, rng)
-    table = batch.detect(folder, out, progress=False)
+    table = batch.detect(folder, out, progress=False, scheduler=two_workers)
     assert len(table) == 300
     failed = table[~table["ok"]]
     assert len(failed) == 15
@@ -58,13 +58,13 @@ def test_of_300_images_15_corrupt_in_ten_ways_285_are_complete(tmp_path, rng):
     read = pd.read_csv(out / "summary.csv")
 
     before = times(out)
-    again = batch.detect(folder, out, progress=False)
+    again = batch.detect(folder, out, progress=False, scheduler=two_workers)
     pd.testing.assert_frame_equal(again, table)
     pd.testing.assert_frame_equal(pd.read_csv(out / "summary.csv"), read)
     assert times(out) == before
 
     np.save(folder / "image007.npy", lattice(1007))
-    batch.detect(folder, out, progress=False)
+    batch.detect(folder, out, progress=False, scheduler=two_workers)
     after = times(out)
     assert {path.parent.name for path in after if after[path] != before.get(path)} == {"image007.npy"}
     assert not (out / ".locks").exists()

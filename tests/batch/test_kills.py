@@ -16,7 +16,7 @@ from tests.batch.conftest import written
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # papermill and jupyter_client on the way to the kernel
 
-MEANS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+MEANS = [1.0, 2.0, 3.0, 4.0]
 
 
 def begun(slow, out, *options):
