@@ -50,10 +50,10 @@ lab: $(READY) ## the notebooks in JupyterLab
 full: $(READY) ## every notebook with its full parameters (hours on a CPU), or those of NOTEBOOKS="04_detect …"
 	$(PY) -m tests.notebooks.full results/full $(NOTEBOOKS)
 
-audit: ## ask the Python Packaging Authority's database whether a pinned package has a known hole
+audit: ## ask the Python Packaging Authority's database whether a pinned package has a known hole; fails if it can't be asked
 	$(PYTHON) -m venv results/audit
 	results/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	results/audit/bin/python -m pip_audit --disable-pip --no-deps -r requirements.lock -r requirements-samples.lock
+	results/audit/bin/python -m pip_audit --strict --disable-pip --no-deps -r requirements.lock -r requirements-samples.lock
 
 clean: ## remove results and the environment
 	rm -rf results .venv .pytest_cache .ruff_cache build ./*.egg-info
