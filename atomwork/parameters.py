@@ -47,8 +47,7 @@ def value(text, name):
 
     Parameters
     ----------
-    text : str
-    name : str, what it is called in an error
+    text, name : see `read`
 
     Raises
     ------

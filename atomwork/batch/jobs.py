@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from atomwork import micrograph
+from atomwork.batch.records import file_of
 from atomwork.parameters import read_file, value
 
 FRAMES = re.compile(r"(.+)\[(-?\d*):(-?\d*):?(\d*)\]")  # of a stack, as Python slices
@@ -89,9 +90,9 @@ def expanded(source):
         return of_table(path)
     elif path.is_file():
         return of_yaml(path)
-    elif is_file(source):
+    elif file_of(located(source)):
         return [(source, {"image": located(source)})]
-    elif (sliced := FRAMES.fullmatch(source)) and is_file(sliced[1]):
+    elif (sliced := FRAMES.fullmatch(source)) and file_of(located(sliced[1])):
         return of_stack(source, sliced)
     elif glob.has_magic(source):
         found = sorted(map(Path, glob.glob(str(path), recursive=True)))
@@ -100,11 +101,6 @@ def expanded(source):
     else:
         return [(source, {"image": located(source)})]  # its run will say that it does not exist
     return [(str(p), {"image": located(p)}) for p in found]
-
-
-def is_file(source):
-    """Whether a source is a file, or a frame of one."""
-    return Path(micrograph.addressed(source)[0]).expanduser().is_file()
 
 
 def of_stack(source, sliced):
@@ -144,7 +140,7 @@ def beside(path, row, number):
     if "image" in row:
         image = str(row["image"])
         near = str(path.parent / image)
-        row["image"] = located(near if is_file(near) else image)
+        row["image"] = located(near if file_of(near) else image)
     return row.get("image", f"{path.name}, row {number + 1}"), row
 
 
