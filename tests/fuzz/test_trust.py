@@ -6,8 +6,10 @@ import zipfile
 from pathlib import Path
 
 import h5py
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 
 from atomwork import micrograph
 from tests.fuzz.hierarchies import hyperspy
@@ -58,6 +60,21 @@ def test_a_pickle_is_refused(tmp_path, marker, name, write):
     with pytest.raises(ValueError, match=f"{name} can't be read"):
         micrograph.load(tmp_path / name)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("compression", ["jpeg2000", "png", "jpegxl", "lerc"])
+def test_a_tif_that_needs_a_decoder_with_holes_is_refused(tmp_path, monkeypatch, compression):
+    tifffile.imwrite(tmp_path / "image.tif", SMALL, compression=compression)
+    for name in ("jpeg2k_decode", "png_decode", "jpegxl_decode", "lerc_decode"):
+        monkeypatch.setattr(imagecodecs, name, lambda *_, **__: pytest.fail("was decoded"))
+    with pytest.raises(ValueError, match=rf"image\.tif can't be read .*its pixels are compressed by {compression.upper()},"):
+        micrograph.load(tmp_path / "image.tif")
+
+
+@pytest.mark.parametrize("compression", ["zlib", "lzw", "zstd", "packbits", "lzma"])
+def test_a_tif_of_usual_compression_is_read(tmp_path, compression):
+    tifffile.imwrite(tmp_path / "image.tif", SMALL, compression=compression)
+    assert np.array_equal(micrograph.load(tmp_path / "image.tif").image, SMALL)
 
 
 def test_a_model_beside_the_image_stays_pickled(tmp_path, marker):
