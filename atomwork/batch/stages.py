@@ -7,6 +7,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from atomwork import micrograph, report, weights
 from atomwork.analysis import detect
 from atomwork.batch import notebooks, thumbnail
@@ -81,13 +83,20 @@ class Detection:
             recorded = micrograph.load(parameters["image"], parameters.get("frame"))
             columns = detect.detect(recorded, **how)
         kind = neighbours.brightness_classes(columns["amplitude"])
-        found = report.summarise(columns, kind, neighbours.nearest_distance(columns[["y", "x"]], kind))
+        found = report.summarise(columns, kind, apart(columns, kind))
         folder.mkdir(parents=True, exist_ok=True)
         export.to_csv(columns, folder / "columns.csv")
         partial = folder / "overlay.partial"
-        thumbnail.draw(recorded.image, columns).save(partial, "PNG", compress_level=1)
+        thumbnail.draw(recorded.image, columns).save(partial, "PNG", compress_level=0)
         os.replace(partial, folder / "overlay.png")
         return {"image": recorded.name, "model": how.get("model", "atomid"), **found, "warning": " ".join(sentences(warned))}
+
+
+def apart(columns, kind):
+    """Distances (N,) of columns to the next of their kind [px]; where there is one kind, the median that detection measured."""
+    if kind.any() or len(columns) < detect.FEW:
+        return neighbours.nearest_distance(columns[["y", "x"]], kind)
+    return np.full(len(columns), columns.attrs["spacing"])
 
 
 def sentences(warned):

@@ -2,13 +2,17 @@
 
 import os
 import re
+from itertools import groupby
 from pathlib import Path
 
 import atomap.api as am
 import hyperspy.api as hs
 import numpy as np
+import orjson
 import pandas as pd
 from ase import Atoms
+
+DIGITS = 7  # of a number at least: a position in an image of 4096² to 0.001 px
 
 
 def to_csv(columns, path):
@@ -33,22 +37,39 @@ def to_csv(columns, path):
         for key in ("source", "pixel_size", "spacing"):
             if columns.attrs.get(key) is not None:
                 file.write(f"# {key}: {columns.attrs[key]}\n")
-        # the file that pandas writes, in a quarter of its time
-        forms, columns = zip(*(cells(table[name]) for name in table), strict=True)
-        file.write(",".join(map(quoted, table.columns)) + "\n")
-        form = ",".join(forms) + "\n"
-        file.writelines(form % row for row in zip(*columns, strict=True))
+        file.write("\n".join([",".join(map(quoted, table.columns)), *lines(table), ""]))
     os.replace(temporary, path)
 
 
-def cells(values):
-    """A format and what it writes of a column: floats with six digits, nothing where nothing is known."""
-    missing = values.isna()
-    if values.dtype.kind != "f":
-        return "%s", ["" if gone else quoted(str(value)) for value, gone in zip(values, missing, strict=True)]
-    if missing.any():
-        return "%s", ["" if number != number else f"{number:.6g}" for number in values.tolist()]
-    return "%.6g", values.tolist()
+def lines(table):
+    """The rows of a table as CSV: numbers with `DIGITS`, nothing where nothing is known."""
+    blocks = []
+    for finite, columns in groupby((table[name] for name in table), is_finite):
+        block = list(columns)
+        # JSON of an array takes a fifth of the time of formatting its numbers, which a batch has for every frame
+        blocks += [numbers(np.column_stack(block).astype(float))] if finite else map(texts, block)
+    return map(",".join, zip(*blocks, strict=True))
+
+
+def is_finite(values):
+    """Whether a column holds floats, none of them infinite."""
+    return values.dtype.kind == "f" and not np.isinf(values.to_numpy()).any()
+
+
+def numbers(block):
+    """Rows of an (N, M) float array, NaN or finite, as CSV."""
+    if not len(block):
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decimals = DIGITS - 1 - np.floor(np.log10(np.abs(block)))
+    factor = 10.0 ** np.where(np.isfinite(decimals), decimals, 0).clip(0, 300)
+    rounded = np.ascontiguousarray(np.rint(block * factor) / factor)
+    return orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY).decode()[2:-2].replace("null", "").split("],[")
+
+
+def texts(values):
+    """Values of a column that are no finite numbers as CSV."""
+    return ["" if gone else quoted(str(value)) for value, gone in zip(values, values.isna(), strict=True)]
 
 
 def quoted(text):

@@ -72,13 +72,17 @@ def test_of_300_images_15_corrupt_in_ten_ways_285_are_complete(tmp_path, rng, tw
 
 def test_columns_are_those_of_the_notebook_byte_for_byte(tmp_path, two_workers):
     """On workers, which have a thread each: sums of floats depend on how many share them."""
-    sources = ["sample:perovskite_adf", "sample:perovskite_abf"]
-    for name, parameters in {"default": {}, "tuned": {"lower_bound": 0.3, "window_size": 9.0}}.items():
+    np.save(tmp_path / "square.npy", lattice(0, 128))
+    sources = [str(tmp_path / "square.npy"), "sample:perovskite_adf", "sample:perovskite_abf"]
+    for name, parameters in {"default": {}, "tuned": {"lower_bound": 0.3, "window_size": 6.0}}.items():
         quick, slow = tmp_path / f"{name}_quick", tmp_path / f"{name}_slow"
-        table = batch.detect(sources, quick, parameters=parameters, progress=False, scheduler=two_workers)
-        batch.run(NOTEBOOK, sources, slow, parameters=parameters, progress=False, scheduler=two_workers)
-        for source in ("sample_perovskite_adf", "sample_perovskite_abf"):
+        how = {"parameters": parameters, "progress": False, "scheduler": two_workers}
+        table, same = batch.detect(sources, quick, **how), batch.run(NOTEBOOK, sources, slow, **how)
+        for source in ("square.npy", "sample_perovskite_adf", "sample_perovskite_abf"):
             assert (quick / source / "columns.csv").read_bytes() == (slow / source / "columns.csv").read_bytes()
+        told = [column for column in table if " columns" in column or "error" in column or column == "columns"]
+        pd.testing.assert_frame_equal(table[told], same[told])
+        assert table["faint columns"].isna().tolist() == [True, False, False]
         assert table["ok"].all()
         assert table["columns"].min() > 100
 

@@ -55,13 +55,21 @@ def test_markers_lie_on_calibrated_axes(columns):
     assert np.allclose(markers.kwargs["offsets"], 0.2 * columns[["x", "y"]])
 
 
-def test_tables_of_any_kind_are_written_as_pandas_writes_them(tmp_path, rng):
-    numbers = rng.normal(size=50) * 10.0 ** rng.integers(-12, 12, 50)
-    numbers[:5] = np.nan, np.inf, -np.inf, -0.0, 1e6
-    table = pd.DataFrame({"y": numbers, "x": numbers.astype(np.float32), "count": np.arange(50), "kind": 'V_S, "odd"\nö'})
-    table = table.assign(sure=numbers > 0, name=["a", None] * 25, **{"a, b": 1})
+def test_tables_of_any_kind_are_read_as_if_pandas_had_written_them(tmp_path, rng):
+    numbers = rng.normal(size=500) * 10.0 ** rng.integers(-12, 12, 500)
+    numbers[:4] = np.nan, -0.0, 1e6, 999999.99
+    table = pd.DataFrame({"y": numbers, "x": numbers.astype(np.float32), "count": np.arange(500), "kind": 'V_S, "odd"\nö'})
+    table = table.assign(sure=numbers > 0, limit=[np.inf, -np.inf, np.nan, 0.5] * 125, name=["a", None] * 250, **{"a, b": 1.5})
     export.to_csv(table, tmp_path / "ours.csv")
-    table.to_csv(tmp_path / "theirs.csv", index=False, float_format="%.6g", lineterminator="\n")
-    assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
+    table.to_csv(tmp_path / "theirs.csv", index=False)
+    ours, theirs = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("ours", "theirs"))
+    pd.testing.assert_frame_equal(ours, theirs, rtol=5.1e-7, atol=0)
     export.to_csv(table[:0], tmp_path / "ours.csv")
     assert pd.read_csv(tmp_path / "ours.csv").columns.tolist() == list(table)
+
+
+def test_positions_in_a_large_image_keep_a_thousandth_of_a_pixel(tmp_path, rng):
+    table = pd.DataFrame(rng.uniform(1000, 4096, (500, 2)), columns=["y", "x"])
+    export.to_csv(table, tmp_path / "columns.csv")
+    assert np.abs(export.read_csv(tmp_path / "columns.csv") - table).max(axis=None) < 5.1e-4
+    assert max(map(len, (tmp_path / "columns.csv").read_text().split())) == len("1234.567,1234.567")
