@@ -74,12 +74,14 @@ def test_jobs_of_a_queue_do_the_work(tmp_path, notebook, queue, configured):
         assert "#SBATCH -J atomwork" in script
         assert "export OMP_NUM_THREADS=1" in script
         assert "tls://" in script
+        assert ".dask-jobqueue.worker.key" in script
+    assert not list(tmp_path.glob(".dask-jobqueue*"))  # keys of this batch
 
 
 @pytest.mark.parametrize("name", workers.QUEUES)
 def test_templates_make_scripts_that_a_shell_takes(tmp_path, name, configured):
     configured(name)
-    with queues.KINDS[name](security=True) as cluster:
+    with queues.KINDS[name]() as cluster:
         (tmp_path / "job.sh").write_text(cluster.job_script())
     assert subprocess.run(["sh", "-n", tmp_path / "job.sh"], check=False).returncode == 0
     script = (tmp_path / "job.sh").read_text()
