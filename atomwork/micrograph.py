@@ -2,6 +2,7 @@
 
 import math
 import re
+import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -242,8 +243,10 @@ def told(path):
     try:
         yield
     except (Exception, SystemExit) as error:
-        lines = str(error).replace(str(path.absolute()), path.name).replace(str(path), path.name).strip().splitlines()
-        kind = "" if isinstance(error, ValueError | OSError) and lines else f"{type(error).__name__}: "
+        said = "it ends too soon" if isinstance(error, struct.error) else str(error)
+        lines = said.replace(str(path.absolute()), path.name).replace(str(path), path.name).strip().splitlines()
+        kind = "" if isinstance(error, ValueError | OSError | struct.error) and lines else f"{type(error).__name__}: "
         reason = (kind + pixels.shown(lines[0] if lines else "")).rstrip(": ")
         ending = path.suffix or "a file without ending"
-        raise ValueError(f"{path.name} can't be read as {ending} ({reason}); export it again or convert it to tif.") from error
+        remedy = "export it again" if ending.startswith(".tif") else "export it again or convert it to tif"
+        raise ValueError(f"{path.name} can't be read as {ending} ({reason}); {remedy}.") from error

@@ -205,6 +205,12 @@ def test_what_a_reader_says_is_cut_to_one_line_without_its_folder(tmp_path, monk
         micrograph.load(tmp_path / "a.ser")
 
 
+def test_a_file_that_ends_in_its_header_ends_too_soon(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+    with pytest.raises(ValueError, match=r"^a.tif can't be read as .tif \(it ends too soon\); export it again\.$"):
+        micrograph.load(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("raised", [SystemExit(), MemoryError(), RecursionError(), OverflowError("too large")])
 def test_whatever_a_reader_raises_is_told(tmp_path, monkeypatch, raised):
     def fails(*_, **__):

@@ -18,7 +18,7 @@ _PAGE = Environment(autoescape=True).from_string(
 body { font: 16px/1.4 system-ui, sans-serif; margin: 1.5rem; color: #1a1a1a; }
 table { border-collapse: collapse; } td, th { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }
 th button { font: inherit; font-weight: bold; border: 0; background: none; cursor: pointer; padding: 0; }
-img { height: 128px; } .failed td { background: #fff0e6; }
+img { height: 128px; } .sentence { min-width: 20rem; } .failed td { background: #fff0e6; }
 </style>
 </head>
 <body>
@@ -32,7 +32,7 @@ img { height: 128px; } .failed td { background: #fff0e6; }
 <td>{% if row.picture %}<a href="{{ row.picture }}">
 <img loading="lazy" alt="{{ row.source }}" src="{{ row.picture }}"></a>{% endif %}</td>
 <td><a href="{{ row.link }}">{{ row.cells[0] }}</a></td>
-{% for value in row.cells[1:] %}<td>{{ value }}</td>
+{% for value in row.cells[1:] %}<td{% if value|string|length > 40 %} class="sentence"{% endif %}>{{ value }}</td>
 {% endfor %}</tr>
 {% endfor %}</tbody>
 </table>

@@ -52,6 +52,7 @@ def command(*arguments):
 def test_the_command_says_what_went_wrong_and_with_which_code(tmp_path, notebook):
     good = command(notebook, tmp_path / "two.npy", "--out-dir", tmp_path / "out", "-p", "factor=0.5")
     assert good.returncode == 0
+    assert "Warning: " not in good.stderr
     assert (tmp_path / "out/mean.txt").read_text() == "1"
     typo = command(notebook, tmp_path / "two.npy", "--out-dir", tmp_path / "other", "-p", "fctor=0.5")
     assert typo.returncode == 1
