@@ -39,4 +39,5 @@ def cluster(name):
             yield made
     finally:
         for key in ("ca_file", "cert", "key"):  # files in a folder that all nodes see, removed when they are closed
-            getattr(made, f"_job_{key}").close()
+            if file := getattr(made, f"_job_{key}", None):
+                file.close()
