@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pandas as pd
 import psutil
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # papermill and jupyter_clien
 MEANS = [1.0, 2.0, 3.0, 4.0]
 
 
+@contextmanager
 def begun(slow, out, *options):
     """A batch in a process of its own, of which one run is complete and others are not."""
     command = [
@@ -32,19 +34,24 @@ def begun(slow, out, *options):
         "--out-dir",
         str(out),
     ]
-    driver = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
-    for _ in range(1200):
-        if list(out.glob("*/run.json")):
-            return driver
-        assert driver.poll() is None, driver.stderr.read()
-        time.sleep(0.1)
-    raise AssertionError("no run was completed")
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as driver:
+        for _ in range(1200):
+            if list(out.glob("*/run.json")):
+                break
+            assert driver.poll() is None, driver.stderr.read()
+            time.sleep(0.1)
+        yield driver
+
+
+def kill(process, out):
+    """kill -9 a process of a batch that is complete in part."""
+    process.send_signal(signal.SIGKILL)
+    assert 1 <= len(list(out.glob("*/run.json"))) < len(MEANS)
 
 
 def continued(slow, out, **how):
     """Run again: every run is right, and those that were complete before were left as they are."""
     complete, before = {path.parent.name for path in out.glob("*/run.json")}, written(out)
-    assert 1 <= len(complete) < len(MEANS)
     table = batch.run(slow, f"{slow.parent}/image*.npy", out, progress=False, **how)
     assert table["mean"].tolist() == MEANS
     assert all(written(out)[name] == before[name] for name in complete)
@@ -52,19 +59,18 @@ def continued(slow, out, **how):
 
 
 def test_a_killed_driver_loses_what_it_was_at_and_no_more(tmp_path, slow):
-    driver = begun(slow, tmp_path / "out")
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    continued(slow, tmp_path / "out")  # at once, whatever its workers are still at
+    with begun(slow, tmp_path / "out") as driver:
+        kill(driver, tmp_path / "out")
+        continued(slow, tmp_path / "out")  # at once, whatever its workers are still at
 
 
 def test_a_killed_worker_is_replaced(tmp_path, slow):
     out = tmp_path / "out"
-    driver = begun(slow, out)
-    kernels = [p for p in psutil.process_iter(["cmdline"]) if "ipykernel_launcher" in " ".join(p.info["cmdline"] or [])]
-    workers = [p.parent() for p in kernels if psutil.Process(driver.pid) in p.parents()]
-    workers[0].send_signal(signal.SIGKILL)
-    assert driver.wait(120) == 0
+    with begun(slow, out) as driver:
+        kernels = [p for p in psutil.process_iter(["cmdline"]) if "ipykernel_launcher" in " ".join(p.info["cmdline"] or [])]
+        workers = [p.parent() for p in kernels if psutil.Process(driver.pid) in p.parents()]
+        kill(workers[0], out)
+        assert driver.wait(120) == 0
     table = pd.read_csv(out / "summary.csv")
     assert table["mean"].tolist() == MEANS
     assert table["ok"].all()
@@ -97,10 +103,10 @@ def cluster(tmp_path):
 
 def test_a_killed_scheduler_is_named_and_another_continues(tmp_path, slow, cluster):
     scheduler, address = cluster("first")
-    driver = begun(slow, tmp_path / "out", "--scheduler", address)
-    scheduler.send_signal(signal.SIGKILL)
-    assert driver.wait(120) == 1
-    said = driver.stderr.read().strip().splitlines()[-1]
+    with begun(slow, tmp_path / "out", "--scheduler", address) as driver:
+        kill(scheduler, tmp_path / "out")
+        assert driver.wait(120) == 1
+        said = driver.stderr.read().strip().splitlines()[-1]
     assert "the Dask scheduler was lost after" in said
     assert "run again, which continues" in said
     _, address = cluster("second")
