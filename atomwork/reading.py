@@ -24,7 +24,7 @@ STEPS = 2**21  # numbers and letters among Gatan's tags, which are read one by o
 NUMBERS = dict(zip(range(2, 13), "hiHIfdBbbqQ", strict=True))  # what Gatan's tags hold
 RECORD, TEXT, ARRAY = 15, 18, 20  # likewise; ARRAY stands for a group, too
 PIXELS = {1: 2, 2: 4, 3: 8, 5: 4, 6: 1, 7: 4, 8: 4, 9: 1, 10: 2, 11: 4, 12: 8, 13: 16, 14: 1, 23: 4, 27: 4, 28: 8}  # bytes
-COMPRESSIONS = (1, 5, 7, 8, 32773, 32946, 34925, 50000)  # of a tif: none, LZW, JPEG, deflate (both), PackBits, LZMA, Zstandard
+COMPRESSIONS = ("NONE", "LZW", "JPEG", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "LZMA", "ZSTD")  # of a tif
 RASTERS = ("PNG", "BMP", "DIB", "GIF", "JPEG", "MPO", "WEBP", "PPM", "PCX", "MSP", "XBM", "SPIDER")
 
 
@@ -105,8 +105,8 @@ def pages(path):
 def strips(page, held):
     """Refuse a page of a tif whose strips or tiles are larger than its file, or than a page may be, or compressed as no
     microscope does: decoders of such have known holes, see docs/security.md."""
-    if page and page.compression not in COMPRESSIONS:
-        name = getattr(page.compression, "name", page.compression)
+    name = getattr(page.compression, "name", page.compression) if page else "NONE"
+    if name not in COMPRESSIONS:
         raise ValueError(f"its pixels are compressed by {name}, and not by deflate, LZW, Zstandard, LZMA, PackBits or JPEG")
     largest = max(page.databytecounts, default=0) if page else 0
     if largest > held or (page and math.prod(page.chunks) > 4 * LARGEST):

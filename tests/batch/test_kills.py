@@ -35,12 +35,15 @@ def begun(slow, out, *options):
         str(out),
     ]
     with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as driver:
-        for _ in range(1200):
-            if list(out.glob("*/run.json")):
-                break
-            assert driver.poll() is None, driver.stderr.read()
-            time.sleep(0.1)
-        yield driver
+        try:
+            for _ in range(1200):
+                if list(out.glob("*/run.json")):
+                    break
+                assert driver.poll() is None, driver.stderr.read()
+                time.sleep(0.1)
+            yield driver
+        finally:
+            driver.kill()  # one that hangs would hold up the tests
 
 
 def kill(process, out):

@@ -34,52 +34,56 @@ def frames(folder, count, side=1012, spacing=22):
 def throughput():
     """Frames a second of one worker and of two in turn, while both are there; tables included, the workers' start not."""
     with tempfile.TemporaryDirectory() as scratch, workers.of(None, 1, FRAMES) as one, workers.of(None, 2, FRAMES) as two:
-        source, clusters = sorted(frames(Path(scratch), FRAMES).iterdir()), {"one [1/s]": one, "two [1/s]": two}
+        source, clusters = sorted(frames(Path(scratch), FRAMES).iterdir()), {"one": one, "two": two}
 
-        def rate(chosen, name, number):
-            out = Path(scratch) / f"{name[:3]}{number}"
+        def rate(chosen, name, turn):
+            out = Path(scratch) / f"{name}{turn}"
             return len(chosen) / timed(lambda: batch.detect(chosen, out, scheduler=clusters[name], progress=False))[0]
 
         for name in clusters:
             rate(source[:8], name, "first")  # each worker loads the model
-        rows = [{"round": k, **{name: rate(source, name, k) for name in clusters}} for k in range(ROUNDS)]
-    table = pd.DataFrame(rows)
-    table["gain"] = table["two [1/s]"] / table["one [1/s]"]
-    return (
-        f"Batch of 1012² frames with 2116 columns: two workers give {table['gain'].median():.2f} × one, {CPU_COUNT} cores",
-        table,
-    )
+        table = pd.DataFrame([{name: rate(source, name, turn) for name in clusters} for turn in range(ROUNDS)])
+    table["gain"] = table["two"] / table["one"]
+    gain = f"two workers give {table['gain'].median():.2f} × one, {CPU_COUNT} cores"
+    return f"Frames of 1012² with 2116 columns a second, in a batch: {gain}", table
 
 
 def overhead():
-    """What a frame costs in a batch beside detection, by one thread in one process: against detection alone, and all of it but
-    the detection within, which scatters less."""
-    rows = []
+    """What a frame costs in a batch beside detection, by one thread in one process."""
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
-        for side, spacing in ((510, 12), (1012, 22), (1020, 12)):
-            folder, locks = Path(scratch) / f"{side} {spacing}", Path(scratch)
-            folder.mkdir()
-            source, stage = sorted(frames(folder, PAIRS, side, spacing).iterdir()), Detection()
-            identity, times = records.identity(stage), []
-            for number, path in enumerate(source):
-                recorded = micrograph.load(path)
-                alone, found = timed(detect.detect, recorded)
-                job, within = Job(str(path), folder / f"out{number}", {"image": str(path)}), []
-                with patch.object(detect, "detect", lambda *a, known=detect.detect, kept=within: keep(kept, known, *a)):
-                    whole, result = timed(runs.one, stage, job, identity, locks)
-                assert result["ok"]
-                times.append((alone, whole, *within))
-            alone, whole, within = 1e3 * np.array(times[2:]).T
-            row = {
-                "side [px]": side,
-                "columns": len(found),
-                "detect [ms]": np.median(alone),
-                "in a batch [ms]": np.median(whole),
-            }
-            error = 1.25 * median_abs_deviation(whole - alone, scale="normal") / np.sqrt(len(whole))
-            row.update({"difference [ms]": np.median(whole - alone), "± [ms]": error})
-            rows.append({**row, "all but detection [ms]": np.median(whole - within)})
+        rows = [
+            beside(Path(scratch) / f"{side} {spacing}", side, spacing) for side, spacing in ((510, 12), (1012, 22), (1020, 12))
+        ]
     return "A frame of a batch without a notebook, beside its detection: reading, tables, thumbnail, record", pd.DataFrame(rows)
+
+
+def beside(folder, side, spacing):
+    """A row of `overhead`: a frame against detection alone, and all of it but the detection within, which scatters less."""
+    folder.mkdir()
+    stage, known, alone, whole, within = Detection(), detect.detect, [], [], []
+    identity = records.identity(stage)
+
+    def kept(*arguments):
+        seconds, found = timed(known, *arguments)
+        within.append(seconds)
+        return found
+
+    for number, path in enumerate(sorted(frames(folder, PAIRS, side, spacing).iterdir())):
+        seconds, found = timed(known, micrograph.load(path))
+        alone.append(seconds)
+        job = Job(str(path), folder / f"out{number}", {"image": str(path)})
+        with patch.object(detect, "detect", kept):
+            seconds, result = timed(runs.one, stage, job, identity, folder.parent)
+        assert result["ok"]
+        whole.append(seconds)
+    alone, whole, within = 1e3 * np.array([alone, whole, within])[:, 2:]
+    row = {"side [px]": side, "columns": len(found), "detect [ms]": np.median(alone), "in a batch [ms]": np.median(whole)}
+    error = 1.25 * median_abs_deviation(whole - alone, scale="normal") / np.sqrt(len(whole))
+    return row | {
+        "difference [ms]": np.median(whole - alone),
+        "± [ms]": error,
+        "all but detection [ms]": np.median(whole - within),
+    }
 
 
 def timed(function, *arguments):
@@ -87,13 +91,6 @@ def timed(function, *arguments):
     start = time.perf_counter()
     found = function(*arguments)
     return time.perf_counter() - start, found
-
-
-def keep(times, function, *arguments):
-    """What a call returns, its seconds kept."""
-    seconds, found = timed(function, *arguments)
-    times.append(seconds)
-    return found
 
 
 def memory():
